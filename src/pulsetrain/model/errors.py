@@ -1,0 +1,147 @@
+"""What can go wrong and what to do about it. `http/errors.py` maps each code to a status."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PulsetrainError(Exception):
+    """Base of all errors that a user of pulsetrain may see.
+
+    `message` says what is wrong, `hint` what to do; `code` is for programs and never changes.
+    """
+
+    code: ClassVar[str] = "error"
+    hint: str = ""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if hint is not None:
+            self.hint = hint
+
+
+class BadRequest(PulsetrainError):
+    """The request is not of the form that the route takes."""
+
+    code = "bad_request"
+
+
+class BadParameters(PulsetrainError):
+    """A parameter is missing, unknown, of the wrong type or out of its bounds."""
+
+    code = "bad_parameters"
+
+
+class BadTable(PulsetrainError):
+    """The file cannot be used as a table; the message names the row where it can."""
+
+    code = "bad_table"
+
+
+class RunNotFound(PulsetrainError):
+    """There is no such run."""
+
+    code = "run_not_found"
+    hint = "GET /api/runs lists the runs."
+
+
+class RunNotActive(PulsetrainError):
+    """The run has ended, so it takes no commands."""
+
+    code = "run_not_active"
+
+
+class RunExists(PulsetrainError):
+    """A run with this id exists and belongs to somebody else."""
+
+    code = "run_exists"
+
+
+class Gap(PulsetrainError):
+    """Records are missing between the last one that the log has and the first one sent."""
+
+    code = "gap"
+
+    def __init__(self, expected: int, got: int) -> None:
+        super().__init__(
+            f"The log has the rows before {expected}, and the first one sent is {got}.",
+            hint=f"Send again from row {expected}.",
+        )
+        self.expected = expected
+
+
+class Fenced(PulsetrainError):
+    """A newer attempt of this run is alive; this producer must stop sending."""
+
+    code = "fenced"
+    hint = "Stop sending: a newer attempt of this run has taken over."
+
+
+class DatasetNotFound(PulsetrainError):
+    """There is no such data set."""
+
+    code = "dataset_not_found"
+    hint = "GET /api/datasets lists the data sets; upload one with POST /api/datasets."
+
+
+class TrainerNotFound(PulsetrainError):
+    """There is no such trainer."""
+
+    code = "trainer_not_found"
+    hint = "GET /api/trainers lists the trainers."
+
+
+class TrainerUnavailable(PulsetrainError):
+    """The trainer is known and cannot run on this machine."""
+
+    code = "trainer_unavailable"
+
+
+class ArtifactNotFound(PulsetrainError):
+    """The run has no such artifact."""
+
+    code = "artifact_not_found"
+
+
+class TooLarge(PulsetrainError):
+    """The body is larger than the limit."""
+
+    code = "too_large"
+
+
+class Unauthorized(PulsetrainError):
+    """No token, or not a valid one."""
+
+    code = "unauthorized"
+
+
+class Forbidden(PulsetrainError):
+    """The request comes from a place that may not do this."""
+
+    code = "forbidden"
+
+
+class Closing(PulsetrainError):
+    """The server is shutting down."""
+
+    code = "closing"
+    hint = "Try again in some seconds."
+
+
+class DataFolderInUse(PulsetrainError):
+    """Another server owns this data folder."""
+
+    code = "data_folder_in_use"
+
+
+class DataFolderUnusable(PulsetrainError):
+    """The data folder cannot be written."""
+
+    code = "data_folder_unusable"
+
+
+class PortInUse(PulsetrainError):
+    """Something else listens on this port."""
+
+    code = "port_in_use"

@@ -1,0 +1,35 @@
+"""Forms of the ids; the randomness comes from the caller's floor."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+
+_RUN = re.compile(r"r_[a-z2-7]{10}")
+
+
+def _letters(count: int) -> str:
+    return base64.b32encode(secrets.token_bytes(count)).decode().lower()[:count]
+
+
+def new_run_id() -> str:
+    """A fresh run id: 50 random bits, so that clients may choose their own."""
+    return "r_" + _letters(10)
+
+
+def new_command_id() -> str:
+    return "c_" + _letters(10)
+
+
+def new_generation() -> str:
+    return _letters(8)
+
+
+def new_token() -> str:
+    """A bearer secret of 160 random bits."""
+    return _letters(32)
+
+
+def is_run_id(text: str) -> bool:
+    return _RUN.fullmatch(text) is not None

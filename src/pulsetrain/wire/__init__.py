@@ -1,0 +1,1 @@
+"""Bytes, still without I/O: codec, frames, spool framing, the subscription machine, the dialects."""
