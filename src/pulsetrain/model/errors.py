@@ -122,6 +122,16 @@ class Forbidden(PulsetrainError):
     code = "forbidden"
 
 
+class TooManyAttempts(PulsetrainError):
+    """Too many wrong tokens came from this address."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, retry_seconds: int) -> None:
+        super().__init__("Too many wrong tokens.", hint=f"Try again in {retry_seconds} seconds.")
+        self.retry_seconds = retry_seconds
+
+
 class Closing(PulsetrainError):
     """The server is shutting down."""
 
@@ -145,3 +155,9 @@ class PortInUse(PulsetrainError):
     """Something else listens on this port."""
 
     code = "port_in_use"
+
+
+class TokenRequired(PulsetrainError):
+    """The server would be reachable from other machines, and no token guards it."""
+
+    code = "token_required"
