@@ -107,6 +107,14 @@ class Executor(Protocol):
         """Start the supervisor and return once it exists. Raises OSError with the reason if it cannot."""
         ...
 
+    async def recover(self, run: str) -> bool:
+        """Ship what a dead supervisor left behind, and how its run ended. False if it is alive or was never here."""
+        ...
+
+    def pid(self, run: str) -> int | None:
+        """The supervisor's process id, where it has one on this machine."""
+        ...
+
     async def close(self) -> None:
         """Let go of what runs; supervisors go on without this server."""
         ...

@@ -1,0 +1,82 @@
+"""`pulsetrain up`: the server and its page."""
+
+from __future__ import annotations
+
+import logging
+import os
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pulsetrain.core.settings import DEFAULT_PORT, MIB, Settings
+
+console = Console(highlight=False)
+
+
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on. Anything but loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = DEFAULT_PORT,
+    data: Annotated[Path | None, typer.Option(help="Folder for the log, data sets and results.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page when the server is ready.")] = True,
+    slots: Annotated[int, typer.Option(min=1, max=64, help="How many runs train at the same time.")] = 1,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="PULSETRAIN_TOKEN", help="Secret that clients must show. Better given by the environment."),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A further host name under which browsers reach this server.")
+    ] = None,
+    trainers: Annotated[list[str] | None, typer.Option(help="Module or file with trainers of your own.")] = None,
+    upload_limit: Annotated[int, typer.Option(min=1, help="Largest upload, in MiB.")] = 512,
+    durability: Annotated[str, typer.Option(help="full: safe from power loss; normal: safe from crashes.")] = "full",
+    stop_runs: Annotated[
+        bool, typer.Option(help="Stop the runs when the server ends. Otherwise they go on without it.")
+    ] = False,
+) -> None:
+    """Start the server; Ctrl-C ends it. Runs go on and are picked up again at the next start."""
+    from pulsetrain.http.auth import require_token
+    from pulsetrain.server import run_server
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    require_token(host, token)
+    settings = Settings(
+        data=(data or home() / "data").absolute(),
+        host=host,
+        port=port,
+        slots=slots,
+        token=token,
+        allowed_hosts=tuple(allow_host or ()),
+        upload_limit=upload_limit * MIB,
+        durability=durability,
+        stop_runs_on_exit=stop_runs,
+        trainer_modules=tuple(trainers or ()),
+    )
+
+    def ready(url: str) -> None:
+        console.print(f"\n  [bold]pulsetrain[/] is ready at [bold blue underline]{url}[/]")
+        console.print(f"  data in {settings.data}   [dim]Ctrl-C ends the server[/]\n")
+        if browser and _has_browser():
+            webbrowser.open(url)
+
+    run_server(settings, ready)
+    console.print(
+        "pulsetrain has ended." if stop_runs else "pulsetrain has ended. Runs go on; `pulsetrain up` shows them again."
+    )
+
+
+def home() -> Path:
+    """Where pulsetrain keeps a person's files: `$PULSETRAIN_HOME`, else `~/.pulsetrain`."""
+    return Path(os.environ.get("PULSETRAIN_HOME") or Path.home() / ".pulsetrain")
+
+
+def _has_browser() -> bool:
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.uname().sysname == "Darwin"):
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True

@@ -1,0 +1,203 @@
+"""The life of runs: created, commanded, ended. Every answer is a decision on the log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pulsetrain.model.cursor import Cursor
+from pulsetrain.model.errors import BadRequest, RunExists, RunNotActive, RunNotFound
+from pulsetrain.model.events import NewEvent
+from pulsetrain.model.ids import is_run_id, new_command_id, new_run_id, new_token
+from pulsetrain.model.runs import Run
+from pulsetrain.ports import Appended, EventLog, Transaction
+
+from .trainers import Trainers
+
+DEFAULT_GRACE_SECONDS = 10.0
+MAX_GRACE_SECONDS = 3600.0
+_NAME_LIMIT = 200
+
+
+class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask the server to start a trainer."""
+
+    trainer: str
+    dataset: str | None = None
+    parameters: dict[str, Any] = {}
+    name: str | None = None
+    tags: list[str] = []
+    resume_from: str | None = None
+
+
+class RegisterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Announce a run that somebody else's supervisor executes. `id` and `token` may be chosen by the caller."""
+
+    command: list[str]
+    name: str | None = None
+    project: str | None = None
+    parameters: dict[str, Any] = {}
+    tags: list[str] = []
+    id: str | None = None
+    token: str | None = None
+
+
+class Registered(msgspec.Struct, frozen=True):
+    run: Run
+    cursor: Cursor
+    token: str
+    created: bool
+
+
+def token_digest(token: str) -> str:
+    """How run tokens are kept: they are random, so a plain digest hides them."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Runs:
+    """Creates runs and passes commands on to them."""
+
+    def __init__(self, log: EventLog, trainers: Trainers) -> None:
+        self._log = log
+        self._trainers = trainers
+
+    async def start(self, request: StartRequest, *, by: str) -> tuple[Run, Cursor]:
+        """Queue a run of a trainer. The scheduler starts it when a slot is free.
+
+        Raises TrainerNotFound, TrainerUnavailable, BadParameters, BadRequest or RunNotFound (of `resume_from`).
+        """
+        trainer, parameters = self._trainers.ready(request.trainer, request.parameters)
+        if trainer.data is not None and request.dataset is None:
+            raise BadRequest(f"{trainer.title} needs a data set.", hint="Say which one in 'dataset'.")
+        if request.resume_from is not None:
+            await self._resumable(request.resume_from)
+        _, _, total = await self._log.runs(0)
+        stem = Path(request.dataset).stem if request.dataset else trainer.name
+        data = {
+            "name": _name(request.name) or f"{stem}-{total + 1}",
+            "trainer": trainer.name,
+            "dataset": request.dataset,
+            "parameters": parameters,
+            "tags": request.tags,
+            "by": by,
+            "stages": trainer.stages,
+            "resume_from": request.resume_from,
+        }
+        run = new_run_id()
+        events = [
+            NewEvent("run.created", data, run),
+            NewEvent("run.status", {"state": "queued", "message": None}, run),
+        ]
+        await self._log.append(lambda _: events)
+        return await self.get(run)
+
+    async def register(self, request: RegisterRequest, *, by: str) -> Registered:
+        """Enter somebody else's run. The same id and token again is the same run, so a lost answer may be asked for anew.
+
+        Raises BadRequest for an id that is none and RunExists for one that is taken.
+        """
+        run, token = request.id or new_run_id(), request.token or new_token()
+        if not is_run_id(run):
+            raise BadRequest(f"{run!r} is not a run id.", hint="'r_' and ten characters of a-z and 2-7.")
+        if len(token) < 16:
+            raise BadRequest("A run token has at least 16 characters.")
+        digest = token_digest(token)
+        data = {
+            "name": _name(request.name) or Path(request.command[0] if request.command else "run").stem,
+            "project": request.project,
+            "command": request.command,
+            "parameters": request.parameters,
+            "tags": request.tags,
+            "by": by,
+            "stages": [],
+        }
+
+        def decide(log: Transaction) -> Sequence[NewEvent]:
+            if log.run(run) is not None:
+                if log.run_token_digest(run) != digest:
+                    raise RunExists(f"There is a run {run} already.", hint="Choose another id, or none.")
+                return []
+            log.set_run_token_digest(run, digest)
+            return [
+                NewEvent("run.created", data, run),
+                NewEvent("run.status", {"state": "starting", "message": None}, run),
+            ]
+
+        appended = await self._log.append(decide)
+        known, cursor = await self.get(run)
+        return Registered(known, cursor, token, bool(appended.events))
+
+    async def get(self, run: str) -> tuple[Run, Cursor]:
+        """The folded run and the cursor at which it was taken. Raises RunNotFound."""
+        cursor, known = await self._log.run(run)
+        if known is None:
+            raise RunNotFound(f"There is no run {run!r}.")
+        return known, cursor
+
+    async def current(self) -> Run | None:
+        """The newest run of a trainer that has not ended."""
+        active = [run for run in await self._log.active_runs() if run.trainer is not None]
+        return max(active, key=lambda run: run.first_seq, default=None)
+
+    async def stop(
+        self, run: str, *, grace_seconds: float = DEFAULT_GRACE_SECONDS, by: str = "api"
+    ) -> tuple[str, Cursor]:
+        """Ask `run` to stop: at its next safe point, by signals after `grace_seconds`. A queued run stops at once.
+
+        A second request is the same request. Raises RunNotFound, RunNotActive or BadRequest.
+        """
+        if not 0 <= grace_seconds <= MAX_GRACE_SECONDS:
+            raise BadRequest(f"The grace must be 0 to {MAX_GRACE_SECONDS:.0f} s; it is {grace_seconds}.")
+        return await self.command(run, "stop", {"grace_seconds": grace_seconds}, by=by)
+
+    async def command(self, run: str, command: str, arguments: dict[str, Any], *, by: str) -> tuple[str, Cursor]:
+        """Log a request to `run` and answer with its id. Raises RunNotFound, RunNotActive or BadRequest."""
+        if command not in COMMANDS:
+            raise BadRequest(f"{command!r} is not a command.", hint=f"Commands: {', '.join(sorted(COMMANDS))}.")
+        id = new_command_id()
+
+        def decide(log: Transaction) -> Sequence[NewEvent]:
+            nonlocal id
+            known = log.run(run)
+            if known is None:
+                raise RunNotFound(f"There is no run {run!r}.")
+            if not known.active and known.state != "lost":
+                raise RunNotActive(f"Run {known.name} has {known.state} already.", hint="Start a new one.")
+            pending = next((old for old in known.commands if old.command == command == "stop"), None)
+            if pending is not None:
+                id = pending.id
+                return []
+            asked = NewEvent("command.requested", {"id": id, "command": command, "arguments": arguments, "by": by}, run)
+            if known.state != "queued":
+                return [asked]
+            return [
+                asked,
+                NewEvent("command.applied", {"id": id, "command": command, "how": "not started yet"}, run),
+                NewEvent("run.status", {"state": "stopped", "message": "Stopped before it started."}, run),
+            ]
+
+        appended: Appended = await self._log.append(decide)
+        return id, appended.cursor
+
+    async def _resumable(self, run: str) -> None:
+        known, _ = await self.get(run)
+        if known.active:
+            raise BadRequest(f"Run {known.name} is still {known.state}.", hint="Stop it first, then continue it.")
+        if not any(artifact.kind == "checkpoint" for artifact in known.artifacts):
+            raise BadRequest(f"Run {known.name} has no checkpoint to continue from.", hint="Start it anew.")
+
+
+COMMANDS = frozenset({"stop"})
+
+
+def _name(name: str | None) -> str | None:
+    if name is None or not name.strip():
+        return None
+    name = " ".join(name.split())
+    if len(name) > _NAME_LIMIT:
+        raise BadRequest(f"A run's name has at most {_NAME_LIMIT} characters; this one has {len(name)}.")
+    return name

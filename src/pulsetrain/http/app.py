@@ -1,0 +1,39 @@
+"""The map of the server: every route, on one screen."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from pulsetrain.core.tokens import Tokens
+
+from . import auth, datasets, events, gan_dashboard, ingest, openapi, runs, static
+from .errors import exception_handlers
+from .services import Services
+
+
+def all_routes() -> list[BaseRoute]:
+    """Every route; the page takes what no other does, so it comes last."""
+    return [
+        *auth.routes,  #          /api/login /api/logout /api/session
+        *runs.routes,  #          /health /api/trainers /api/runs…
+        *ingest.routes,  #        /api/runs/{id}/records
+        *events.routes,  #        /api/events
+        *datasets.routes,  #      /api/datasets…
+        *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training … /api/models
+        *openapi.routes,  #       /openapi.json /docs
+        *static.routes,  #        the page
+    ]
+
+
+def make_app(services: Services, tokens: Tokens) -> Starlette:
+    """The ASGI application over `services`."""
+    app = Starlette(
+        routes=all_routes(),
+        exception_handlers=exception_handlers,
+        middleware=[Middleware(auth.Doors, services=services, tokens=tokens)],
+    )
+    app.state.services = services
+    app.state.tokens = tokens
+    return app

@@ -1,0 +1,208 @@
+"""The composition root: the only module that names adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from pulsetrain.adapters.local.executor import LocalExecutor
+from pulsetrain.adapters.sqlite import SqliteLog
+from pulsetrain.core import trainers
+from pulsetrain.core.artifacts import Artifacts
+from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.history import History
+from pulsetrain.core.hub import Hub
+from pulsetrain.core.ingest import Ingest
+from pulsetrain.core.leases import Leases
+from pulsetrain.core.runs import Runs
+from pulsetrain.core.scheduler import Scheduler
+from pulsetrain.core.settings import Settings
+from pulsetrain.core.tokens import Tokens
+from pulsetrain.core.trainers import Trainers
+from pulsetrain.http.app import make_app
+from pulsetrain.http.services import Services
+from pulsetrain.model.errors import DataFolderInUse, DataFolderUnusable, PortInUse, PulsetrainError
+
+logger = logging.getLogger(__name__)
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+@contextlib.contextmanager
+def data_folder(path: Path) -> Iterator[Path]:
+    """`path`, made if need be and held by this process alone. Raises DataFolderUnusable or DataFolderInUse."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = (path / "lock").open("a+")
+    except OSError as problem:
+        raise DataFolderUnusable(
+            f"The data folder {path} cannot be written: {problem.strerror or problem}.",
+            hint="Choose another one with --data FOLDER.",
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            who = lock.read().strip() or "another process"
+            raise DataFolderInUse(
+                f"The data folder {path} belongs to a running server ({who}).",
+                hint="Use that one, stop it, or choose another folder with --data.",
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}")
+        lock.flush()
+        yield path
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises PortInUse; any other trouble with the address is a PulsetrainError too."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        # Two sockets may bind one port with SO_REUSEADDR; only one may listen.
+        bound.listen(2048)
+    except OSError as problem:
+        bound.close()
+        if problem.errno in (98, 48):
+            raise PortInUse(
+                f"Port {port} on {host} is in use.", hint=f"Choose another one, for instance --port {port + 1}."
+            ) from None
+        raise PulsetrainError(
+            f"The server cannot listen on {host}:{port}: {problem.strerror or problem}.",
+            hint="Check --host and --port.",
+        ) from None
+    return bound
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[Services]:
+    """The parts of a server, started; on leaving, they end in the opposite order. Runs go on."""
+    clock = SystemClock()
+    log = await SqliteLog.open(settings.data / "pulsetrain.db", durability=settings.durability)
+    known = Trainers(await trainers.describe(settings.trainer_modules))
+    run_folder = settings.data / "runs"
+    executor = LocalExecutor(run_folder, url)
+    leases = Leases(log, clock, settings.lease_seconds, settings.lost_after_seconds)
+    artifacts = Artifacts(run_folder, settings.artifact_limit)
+    datasets = Datasets(settings.data / "datasets", log, upload_limit=settings.upload_limit)
+    scheduler = Scheduler(
+        log,
+        executor,
+        artifacts,
+        folder=run_folder,
+        dataset_path=datasets.path,
+        slots=settings.slots,
+        cores_per_run=settings.cores_per_run,
+        trainer_modules=settings.trainer_modules,
+    )
+    hub = Hub(log)
+    parts = Services(
+        settings=settings,
+        clock=clock,
+        log=log,
+        hub=hub,
+        ingest=Ingest(log, seen=leases.seen, lease_seconds=settings.lease_seconds),
+        leases=leases,
+        runs=Runs(log, known),
+        history=History(log),
+        artifacts=artifacts,
+        datasets=datasets,
+        trainers=known,
+        supervisor_pid=executor.pid,
+        started=clock.monotonic(),
+    )
+
+    async def recover(run: str) -> None:
+        await executor.recover(run)
+
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(log.close)
+        stack.push_async_callback(executor.close)
+        await datasets.start()
+        stack.push_async_callback(datasets.close)
+        await leases.start(recover)
+        stack.push_async_callback(leases.close)
+        scheduler.start()
+        stack.push_async_callback(scheduler.close)
+        yield parts
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn that says goodbye to its streams first; without it, an open stream would hold the shutdown up."""
+
+    def __init__(self, config: uvicorn.Config, goodbye: Callable[[], None], ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._goodbye = goodbye
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._goodbye()
+        await super().shutdown(sockets)
+
+
+async def serve(settings: Settings, bound: socket.socket, ready: Callable[[str], None]) -> None:
+    """Serve on `bound` until SIGINT or SIGTERM; `ready` is told the address once the server answers."""
+    url = _url(settings.host, bound)
+    async with running(settings, lambda: url) as parts:
+        tokens = Tokens(settings.data / "tokens.json", settings.token)
+        config = uvicorn.Config(
+            make_app(parts, tokens),
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+            timeout_keep_alive=30,
+        )
+        await _Uvicorn(config, parts.hub.drain, lambda: ready(url)).serve(sockets=[bound])
+        if settings.stop_runs_on_exit:
+            await _stop_runs(parts)
+
+
+async def _stop_runs(parts: Services) -> None:
+    """Stop what this server started, as a person who closes the shop expects. Their supervisors need no server to do so."""
+    for run in await parts.log.active_runs():
+        pid = parts.supervisor_pid(run.id)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        elif run.trainer is not None and run.state == "queued":
+            await parts.runs.stop(run.id, by="server")
+
+
+def _url(host: str, bound: socket.socket) -> str:
+    port = bound.getsockname()[1]
+    # A wildcard is no address to go to; this machine reaches itself on loopback.
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{name}:{port}"
+
+
+def run_server(settings: Settings, ready: Callable[[str], None]) -> None:
+    """Own the data folder and the port, then serve until told to end."""
+    with data_folder(settings.data), listen(settings.host, settings.port) as bound:
+        asyncio.run(serve(settings, bound, ready))
