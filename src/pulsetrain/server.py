@@ -185,7 +185,7 @@ async def serve(settings: Settings, bound: socket.socket, ready: Callable[[str],
 
 
 async def _stop_runs(parts: Services) -> None:
-    """Stop what this server started, as a person who closes the shop expects. Their supervisors need no server to do so."""
+    """Stop what this server started. The supervisors need no server to do so."""
     for run in await parts.log.active_runs():
         pid = parts.supervisor_pid(run.id)
         if pid is not None:

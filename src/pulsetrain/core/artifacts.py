@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from pulsetrain.model.errors import ArtifactNotFound, BadRequest, TooLarge
 from pulsetrain.model.runs import Artifact
@@ -26,7 +26,7 @@ class Artifacts:
         self._limit = limit
 
     def path(self, run: str, name: str) -> Path:
-        """Where the artifact lies. Raises BadRequest for a name that is none, ArtifactNotFound where there is no file."""
+        """Where the artifact lies. Raises BadRequest for a name that is none, ArtifactNotFound without a file."""
         path = self._place(run, name)
         if not path.is_file():
             raise ArtifactNotFound(f"Run {run} has no artifact {name!r}.")
@@ -37,11 +37,10 @@ class Artifacts:
         if kind not in KINDS:
             raise BadRequest(f"{kind!r} is not a kind of artifact.", hint=f"Kinds: {', '.join(sorted(KINDS))}.")
         place = self._place(run, name)
-        await asyncio.to_thread(place.parent.mkdir, parents=True, exist_ok=True)
         digest, size = hashlib.sha256(), 0
-        handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=".incoming-")
+        temporary = await asyncio.to_thread(_incoming, place.parent)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary as file:
                 async for chunk in body:
                     size += len(chunk)
                     if size > self._limit:
@@ -49,9 +48,9 @@ class Artifacts:
                     digest.update(chunk)
                     await asyncio.to_thread(file.write, chunk)
                 await asyncio.to_thread(_flush, file)
-            Path(temporary).replace(place)
+            await asyncio.to_thread(os.replace, temporary.name, place)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            await asyncio.to_thread(os.unlink, temporary.name)
             raise
         return Artifact(name, kind, size, f"sha256:{digest.hexdigest()}")
 
@@ -64,6 +63,11 @@ class Artifacts:
         return self._folder / run / "artifacts" / name
 
 
-def _flush(file: BinaryIO) -> None:
+def _incoming(folder: Path) -> IO[bytes]:
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.NamedTemporaryFile("wb", dir=folder, prefix=".incoming-", delete=False)
+
+
+def _flush(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())

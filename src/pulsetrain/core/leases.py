@@ -17,7 +17,7 @@ Lapsed = Callable[[str], Awaitable[None]]
 class Leases:
     """Who was heard of and when. One sweep a second serves all runs.
 
-    `lease_seconds` of silence make a run unresponsive; `lost_after_seconds` more make it lost. Both heal when data returns.
+    `lease_seconds` of silence make a run unresponsive, `lost_after_seconds` lost. Both heal when data returns.
     """
 
     def __init__(self, log: EventLog, clock: Clock, lease_seconds: float, lost_after_seconds: float) -> None:

@@ -96,7 +96,7 @@ class Runs:
         return await self.get(run)
 
     async def register(self, request: RegisterRequest, *, by: str) -> Registered:
-        """Enter somebody else's run. The same id and token again is the same run, so a lost answer may be asked for anew.
+        """Enter somebody else's run. The same id and token again is the same run: a lost answer may be asked for anew.
 
         Raises BadRequest for an id that is none and RunExists for one that is taken.
         """
