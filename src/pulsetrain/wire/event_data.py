@@ -1,0 +1,196 @@
+"""The `data` of every event type, as types (PROTOCOL §2). Readers ignore keys and types that are not here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pulsetrain.model.runs import State
+
+UnixSeconds = Annotated[float, Meta(description="Unix seconds.")]
+Count = Annotated[int, Meta(ge=0)]
+Number = Annotated[
+    float | Literal["NaN", "Infinity", "-Infinity"],
+    Meta(description="A number; those that JSON lacks are written as strings."),
+]
+EndedBy = Literal["itself", "safe point", "SIGTERM", "SIGKILL", "supervisor lost"]
+Digest = Annotated[str, Meta(pattern="^sha256:")]
+
+
+class RunCreated(msgspec.Struct, frozen=True):
+    """A run exists. One of `trainer` and `command` says what it executes."""
+
+    name: str
+    by: str | None = None
+    project: str | None = None
+    trainer: str | None = None
+    command: list[str] | None = None
+    dataset: str | None = None
+    parameters: dict[str, Any] = {}
+    tags: list[str] = []
+    stages: list[str] = []
+    resume_from: str | None = None
+
+
+class RunStatus(msgspec.Struct, frozen=True):
+    """The run moved to another state."""
+
+    state: State
+    message: str | None = None
+    return_code: int | None = None
+    signal: str | None = None
+    ended_by: EndedBy | None = None
+    processes_left: Count | None = None
+
+
+class RunLease(msgspec.Struct, frozen=True):
+    """The run fell silent (`held` false: unresponsive since `last_seen`) or healed (`held` true)."""
+
+    held: bool
+    last_seen: UnixSeconds | None = None
+
+
+class RunStage(msgspec.Struct, frozen=True):
+    """A named part of the run began or ended. `index` counts from 0."""
+
+    name: str
+    index: Count | None = None
+    of: Count | None = None
+    state: Literal["running", "done", "failed"] = "running"
+
+
+class RunProgress(msgspec.Struct, frozen=True):
+    """Share of the whole run that is done; what is unknown is null, never 0."""
+
+    percent: Annotated[float, Meta(ge=0, le=100)] | None = None
+    epoch: Count | None = None
+    epochs: Count | None = None
+    step: Count | None = None
+    steps: Count | None = None
+    rate: float | None = None
+    unit: str | None = None
+    eta_seconds: float | None = None
+
+
+class RunMetrics(msgspec.Struct, frozen=True):
+    """Rows of numbers, by column. All columns have one length; null where a row has no such value."""
+
+    step: list[int | None]
+    time: list[UnixSeconds]
+    values: dict[str, list[Number | None]]
+
+
+class Line(msgspec.Struct, frozen=True):
+    text: str
+    stream: Literal["stdout", "stderr", "pulsetrain"] = "stdout"
+    time: UnixSeconds | None = None
+    level: Literal["debug", "info", "warning", "error"] | None = None
+
+
+class RunLog(msgspec.Struct, frozen=True):
+    """Lines of output."""
+
+    lines: list[Line]
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """What came of one task of a benchmark. `success` is null where it is unknown."""
+
+    task_id: str
+    success: bool | None = None
+    score: Number | None = None
+    steps: Count | None = None
+    seconds: float | None = None
+    domain: str | None = None
+
+
+class RunArtifact(msgspec.Struct, frozen=True):
+    """A file that the run made. `size` in bytes."""
+
+    name: str
+    kind: Literal["data", "model", "checkpoint", "report", "file"]
+    size: Count
+    digest: Digest
+
+
+class Gpu(msgspec.Struct, frozen=True):
+    index: Count
+    name: str
+    utilization_percent: float | None = None
+    memory_bytes: Count | None = None
+    memory_total_bytes: Count | None = None
+    temperature_celsius: float | None = None
+
+
+class RunSystem(msgspec.Struct, frozen=True):
+    """What the run's process tree uses. 100 % of `cpu_percent` is one core."""
+
+    cpu_percent: float | None = None
+    memory_bytes: Count | None = None
+    processes: Count | None = None
+    threads: Count | None = None
+    gpu: list[Gpu] = []
+
+
+class CommandRequested(msgspec.Struct, frozen=True):
+    """Somebody asks the run to do something."""
+
+    id: str
+    command: str
+    arguments: dict[str, Any] = {}
+    by: str | None = None
+
+
+class CommandApplied(msgspec.Struct, frozen=True):
+    """The run did what the command asked, and how."""
+
+    id: str
+    command: str | None = None
+    step: int | None = None
+    how: str | None = None
+
+
+class CommandRejected(msgspec.Struct, frozen=True):
+    """The run did not do what the command asked, and why."""
+
+    id: str
+    command: str | None = None
+    reason: str | None = None
+
+
+class DatasetCreated(msgspec.Struct, frozen=True):
+    """A data set is there, or was replaced. `size` in bytes; rows and columns null until counted."""
+
+    id: str
+    name: str
+    size: Count
+    rows: Count | None = None
+    columns: Count | None = None
+
+
+class DatasetDeleted(msgspec.Struct, frozen=True):
+    """A data set is gone."""
+
+    id: str
+
+
+EVENT_DATA: dict[str, type[msgspec.Struct]] = {
+    "run.created": RunCreated,
+    "run.status": RunStatus,
+    "run.lease": RunLease,
+    "run.stage": RunStage,
+    "run.progress": RunProgress,
+    "run.metrics": RunMetrics,
+    "run.log": RunLog,
+    "run.result": RunResult,
+    "run.artifact": RunArtifact,
+    "run.system": RunSystem,
+    "command.requested": CommandRequested,
+    "command.applied": CommandApplied,
+    "command.rejected": CommandRejected,
+    "dataset.created": DatasetCreated,
+    "dataset.deleted": DatasetDeleted,
+}
+"""Every event type of protocol version 1."""
