@@ -26,6 +26,7 @@ STATUS: dict[str, int] = {
     "trainer_not_found": 404,
     "artifact_not_found": 404,
     "method_not_allowed": 405,
+    "not_acceptable": 406,
     "run_not_active": 409,
     "run_exists": 409,
     "gap": 409,
@@ -38,6 +39,7 @@ STATUS: dict[str, int] = {
     "error": 500,
     "internal": 500,
     "closing": 503,
+    "log_unavailable": 503,
     # These end `pulsetrain up` before there is a server that could answer; the table leaves no code out.
     "data_folder_in_use": 503,
     "data_folder_unusable": 503,

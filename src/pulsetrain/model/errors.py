@@ -132,6 +132,19 @@ class TooManyAttempts(PulsetrainError):
         self.retry_seconds = retry_seconds
 
 
+class LogUnavailable(PulsetrainError):
+    """The log cannot be written, so nothing can be accepted; a full disk, most often."""
+
+    code = "log_unavailable"
+    hint = "Free space on the disk of the data folder, then try again; no acknowledged event is lost."
+
+
+class NotAcceptable(PulsetrainError):
+    """The route does not serve the media type that was asked for."""
+
+    code = "not_acceptable"
+
+
 class Closing(PulsetrainError):
     """The server is shutting down."""
 
