@@ -1,0 +1,11 @@
+/** Follow pulsetrain runs from JavaScript: `Room`s of parts that a snapshot fills and the event stream keeps true. */
+export * from "./types.ts";
+export { formatCursor, parseCursor, type Cursor } from "./cursor.ts";
+export { fold, foldAll, isActive, isFinal, isNonFinite, mayMove } from "./fold.ts";
+export { backoff } from "./backoff.ts";
+export { SseParser, type Frame } from "./sse.ts";
+export { ApiError, call, errorFrom, place, type Fetch, type Place } from "./http.ts";
+export { EventStream, type Connection, type StreamOptions } from "./stream.ts";
+export { Room, type Part, type RoomOptions } from "./room.ts";
+export { LogPart, RunList, RunState, SeriesPart, type SeqLine } from "./runs.ts";
+export { Column } from "./series.ts";

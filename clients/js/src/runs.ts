@@ -1,0 +1,145 @@
+/** The parts that rooms are made of: the list of runs, one run, its series, its log. */
+import { fold } from "./fold.ts";
+import { call, type Place } from "./http.ts";
+import type { Part } from "./room.ts";
+import { Column } from "./series.ts";
+import type { Event, LogLine, MetricsData, Run, Series } from "./types.ts";
+
+/** The newest runs, newest first. */
+export class RunList implements Part {
+  runs: readonly Run[] = [];
+  total = 0;
+
+  constructor(
+    readonly at: Place,
+    readonly limit = 200,
+  ) {}
+
+  async load(signal: AbortSignal): Promise<string> {
+    const path = `/api/runs?limit=${this.limit}`;
+    const answer = await call<{ cursor: string; runs: Run[]; total: number }>(this.at, "GET", path, { signal });
+    this.runs = answer.runs;
+    this.total = answer.total;
+    return answer.cursor;
+  }
+
+  apply(event: Event): void {
+    if (event.run === null) return;
+    const index = this.runs.findIndex((run) => run.id === event.run);
+    const next = fold(this.runs[index] ?? null, event);
+    if (next === null) return;
+    if (index < 0) {
+      this.runs = [next, ...this.runs];
+      this.total += 1;
+    } else {
+      this.runs = this.runs.map((run, at) => (at === index ? next : run));
+    }
+  }
+}
+
+/** One run, folded. */
+export class RunState implements Part {
+  run: Run | null = null;
+  /** Event time of the newest sign of work: anything but a sample of the machine or a heartbeat. */
+  workedAt: string | null = null;
+
+  constructor(
+    readonly at: Place,
+    readonly id: string,
+  ) {}
+
+  async load(signal: AbortSignal): Promise<string> {
+    const answer = await call<{ cursor: string; run: Run }>(this.at, "GET", `/api/runs/${this.id}`, { signal });
+    this.run = answer.run;
+    this.workedAt = answer.run.progress?.time ?? answer.run.started_at;
+    return answer.cursor;
+  }
+
+  apply(event: Event): void {
+    this.run = fold(this.run, event);
+    if (event.type !== "run.system" && event.type !== "run.lease") this.workedAt = event.time;
+  }
+}
+
+/** All points of a run, one `Column` for each metric. */
+export class SeriesPart implements Part {
+  readonly columns = new Map<string, Column>();
+
+  constructor(
+    readonly at: Place,
+    readonly id: string,
+  ) {}
+
+  async load(signal: AbortSignal): Promise<string> {
+    const path = `/api/runs/${this.id}/series`;
+    const answer = await call<{ cursor: string; series: Record<string, Series> }>(this.at, "GET", path, { signal });
+    this.columns.clear();
+    for (const [key, series] of Object.entries(answer.series)) this.columns.set(key, Column.from(series));
+    return answer.cursor;
+  }
+
+  apply(event: Event): void {
+    if (event.type !== "run.metrics") return;
+    const { step, time, values } = event.data as unknown as MetricsData;
+    for (const [key, column] of Object.entries(values)) {
+      column.forEach((value, row) => {
+        if (value !== null) this.#column(key).append(step[row] ?? null, time[row]!, value);
+      });
+    }
+  }
+
+  #column(key: string): Column {
+    let column = this.columns.get(key);
+    if (!column) this.columns.set(key, (column = new Column()));
+    return column;
+  }
+}
+
+export interface SeqLine extends LogLine {
+  readonly seq: number;
+}
+
+/** The newest lines of a run's log; older ones on request. */
+export class LogPart implements Part {
+  /** Oldest first. Grows in place; `version` tells of changes. */
+  lines: SeqLine[] = [];
+  version = 0;
+  /** Where older lines are read from; null when there are none. */
+  before: number | null = null;
+
+  constructor(
+    readonly at: Place,
+    readonly id: string,
+    readonly limit = 1000,
+  ) {}
+
+  async load(signal: AbortSignal): Promise<string> {
+    const answer = await this.#page(`limit=${this.limit}`, signal);
+    this.lines = answer.lines;
+    this.before = answer.before;
+    this.version += 1;
+    return answer.cursor;
+  }
+
+  /** Read one page of older lines, if there are any. Answers how many came. */
+  async older(signal?: AbortSignal): Promise<number> {
+    if (this.before === null) return 0;
+    const from = this.before;
+    const answer = await this.#page(`limit=${this.limit}&before=${from}`, signal);
+    if (this.before !== from) return 0;
+    this.lines = [...answer.lines, ...this.lines];
+    this.before = answer.before;
+    this.version += 1;
+    return answer.lines.length;
+  }
+
+  apply(event: Event): void {
+    if (event.type !== "run.log") return;
+    for (const line of (event.data as { lines: LogLine[] }).lines) this.lines.push({ ...line, seq: event.seq });
+    this.version += 1;
+  }
+
+  #page(query: string, signal?: AbortSignal): Promise<{ cursor: string; lines: SeqLine[]; before: number | null }> {
+    return call(this.at, "GET", `/api/runs/${this.id}/logs?${query}`, { signal });
+  }
+}
