@@ -68,7 +68,8 @@ class FakeServer {
     const drain = () => {
       while (at < this.events.length) {
         if (left-- <= 0) {
-          response.destroy();
+          // In the middle of a frame, and after what came before has left.
+          response.write('id: zzzzzzzz-9\ndata: {"seq', () => setTimeout(() => response.destroy(), 5));
           return;
         }
         const event = this.events[at++]!;
