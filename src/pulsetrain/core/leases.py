@@ -72,7 +72,8 @@ class Leases:
     async def close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
-            await asyncio.gather(self._sweeper, *self._healing, return_exceptions=True)
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        await asyncio.gather(*self._healing, return_exceptions=True)
 
     async def _sweep_forever(self) -> None:
         while True:
