@@ -1,0 +1,163 @@
+"""The oldest waiting run takes the next free slot, and a start that fails is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pulsetrain.adapters.sqlite import SqliteLog
+from pulsetrain.core.artifacts import Artifacts
+from pulsetrain.core.runs import Runs, StartRequest, token_digest
+from pulsetrain.core.scheduler import Scheduler
+from pulsetrain.core.trainers import Trainers
+from pulsetrain.model.errors import DatasetNotFound
+from pulsetrain.model.events import NewEvent
+from pulsetrain.model.trainers import Trainer
+from pulsetrain.ports import Launch
+
+
+class Launches:
+    """An executor that only notes what it should start; `signal` tells of each."""
+
+    def __init__(self) -> None:
+        self.started: asyncio.Queue[Launch] = asyncio.Queue()
+        self.refusal: OSError | None = None
+
+    async def start(self, launch: Launch) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.started.put_nowait(launch)
+
+    async def recover(self, run: str) -> bool:
+        return False
+
+    def pid(self, run: str) -> int | None:
+        return None
+
+    async def close(self) -> None:
+        pass
+
+
+Scenario = Callable[[SqliteLog, Runs, Launches], Awaitable[None]]
+
+
+def play(tmp_path: Path, scenario: Scenario, *, slots: int = 1) -> None:
+    def dataset_path(id: str) -> Path:
+        if id == "gone.csv":
+            raise DatasetNotFound("There is no data set 'gone.csv'.")
+        return tmp_path / id
+
+    async def main() -> None:
+        log = await SqliteLog.open(tmp_path / "log.db")
+        executor = Launches()
+        scheduler = Scheduler(
+            log,
+            executor,
+            Artifacts(tmp_path / "runs", 10**6),
+            folder=tmp_path / "runs",
+            dataset_path=dataset_path,
+            slots=slots,
+            cores_per_run=2,
+        )
+        scheduler.start()
+        try:
+            await scenario(log, Runs(log, Trainers([Trainer("gan", "GAN", data="csv")])), executor)
+        finally:
+            await scheduler.close()
+            await log.close()
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+async def ended(log: SqliteLog, run: str) -> None:
+    await log.append(lambda _: [NewEvent("run.status", {"state": "succeeded"}, run)])
+
+
+async def state(log: SqliteLog, run: str, wanted: str) -> str | None:
+    """Wait for `run` to be in `wanted`; each commit is the signal to look again."""
+    moved = asyncio.Event()
+    log.on_commit(lambda _: moved.set())
+    while True:
+        _, known = await log.run(run)
+        assert known is not None
+        if known.state == wanted:
+            return known.message
+        await moved.wait()
+        moved.clear()
+
+
+def test_runs_take_the_slot_in_the_order_of_their_creation(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        ids = [(await runs.start(StartRequest("gan", f"{n}.csv"), by="test"))[0].id for n in range(3)]
+        for id in ids:
+            launch = await executor.started.get()
+            assert launch.run == id
+            assert executor.started.empty(), "one slot, one run"
+            assert (await runs.get(id))[0].state == "starting"
+            await ended(log, id)
+
+    play(tmp_path, scenario)
+
+
+def test_several_slots_start_several_runs(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        ids = {(await runs.start(StartRequest("gan", "a.csv"), by="test"))[0].id for _ in range(3)}
+        first, second = await executor.started.get(), await executor.started.get()
+        assert {first.run, second.run} < ids
+        await ended(log, first.run)
+        assert {first.run, second.run, (await executor.started.get()).run} == ids
+
+    play(tmp_path, scenario, slots=2)
+
+
+def test_a_launch_carries_the_specification_and_a_token_that_the_log_knows(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        run, _ = await runs.start(StartRequest("gan", "a.csv"), by="test")
+        launch = await executor.started.get()
+        assert await log.run_token_digest(run.id) == token_digest(launch.token)
+        spec = msgspec.json.decode(Path(launch.environment["PULSETRAIN_SPEC"]).read_bytes())
+        assert spec["trainer"] == "gan"
+        assert spec["dataset"] == str(tmp_path / "a.csv")
+        assert (launch.attempt, launch.cores) == (1, 2)
+
+    play(tmp_path, scenario)
+
+
+def test_a_run_that_cannot_be_prepared_fails_and_frees_its_slot(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        broken, _ = await runs.start(StartRequest("gan", "gone.csv"), by="test")
+        sound, _ = await runs.start(StartRequest("gan", "a.csv"), by="test")
+        assert "gone.csv" in (await state(log, broken.id, "failed") or "")
+        assert (await executor.started.get()).run == sound.id
+
+    play(tmp_path, scenario)
+
+
+def test_a_supervisor_that_does_not_start_fails_the_run_with_the_reason(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        executor.refusal = OSError(12, "Cannot allocate memory")
+        run, _ = await runs.start(StartRequest("gan", "a.csv"), by="test")
+        assert "Cannot allocate memory" in (await state(log, run.id, "failed") or "")
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_waiting_runs_are_found_again_after_a_restart(tmp_path: Path, slots: int) -> None:
+    async def before(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        await runs.start(StartRequest("gan", "a.csv"), by="test")
+        await executor.started.get()
+        await runs.start(StartRequest("gan", "b.csv"), by="test")
+
+    async def after(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        first, second = sorted(await log.active_runs(), key=lambda run: run.first_seq)
+        assert (first.state, second.state) == ("starting", "queued")
+        await ended(log, first.id)
+        assert (await executor.started.get()).run == second.id
+
+    play(tmp_path, before)
+    play(tmp_path, after)
