@@ -248,9 +248,29 @@ def test_names(text: str, name: str) -> None:
 
 
 _PIECES = st.sampled_from(
-    ["Epoch ", "3/10", ": ", "=", "0.5", "nan", "loss", "%|", "|", "[", "{", "}", '"', "'", "\x1b[", "\x1b]", "\r", "\n",
-     "-", "1e999", "Traceback (most recent call last):", "ERROR:", "Error: ", " ", "10:05:05", "step", "a.", ",", "9" * 50]
-)  # fmt: skip
+    [
+        "Epoch ",
+        "3/10",
+        ": ",
+        "=",
+        "0.5",
+        "nan",
+        "loss",
+        "%|",
+        "|",
+        "[",
+        "{",
+        "}",
+        '"',
+        "'",
+        "\x1b[",
+        "\x1b]",
+        "\r",
+        "\n",
+        "-",
+    ]
+    + ["1e999", "Traceback (most recent call last):", "ERROR:", "Error: ", " ", "10:05:05", "step", "a.", ",", "9" * 50]
+)
 
 
 @given(st.lists(st.one_of(st.text(), st.lists(_PIECES).map("".join)), max_size=8))
