@@ -1,0 +1,332 @@
+"""What every route takes and answers: the table that `/openapi.json` and `/docs` are made from.
+
+A test proves that these are the routes of the application, no more and no fewer.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from pulsetrain.core.runs import RegisterRequest, StartRequest
+from pulsetrain.model.records import Batch
+from pulsetrain.model.runs import Artifact
+
+from . import answers
+from .auth import LoginRequest, SessionAnswer
+from .runs import CommandRequest, StopRequest
+
+Secret = Literal["none", "token", "run token", "run token or token"]
+
+EVENT_STREAM = "text/event-stream"
+JSON = "application/json"
+MSGPACK = "application/msgpack"
+CSV = "text/csv"
+HTML = "text/html"
+BYTES = "application/octet-stream"
+FORM = "multipart/form-data"
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """A parameter of the query, of the path or a header."""
+
+    name: str
+    about: str
+    schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
+    where: Literal["query", "header"] = "query"
+    required: bool = False
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One method of one route."""
+
+    method: str
+    path: str
+    tag: str
+    summary: str
+    answer: Any = None
+    """Type of the body; None where it is not JSON."""
+    status: int = 200
+    media: str = JSON
+    about: str = ""
+    body: Any = None
+    """Type of the body, `bytes` for any, a tuple for one of several."""
+    body_media: tuple[str, ...] = (JSON,)
+    parameters: tuple[Parameter, ...] = ()
+    errors: tuple[str, ...] = ()
+    secret: Secret = "token"
+
+
+_LIMIT = Parameter("limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": 10_000})
+_CURSOR = Parameter("cursor", "Where to begin: a cursor, `0` (the beginning) or `now` (the tail, the default).")
+_RUN_FILTER = Parameter("run", "Events of this run alone; repeatable.", {"type": "array", "items": {"type": "string"}})
+_TYPE_FILTER = Parameter(
+    "type",
+    "Events of this type alone, or of all types with a prefix (`run.*`); repeatable.",
+    {"type": "array", "items": {"type": "string"}},
+)
+_LAST_ID = Parameter("Last-Event-ID", "The cursor to go on from; wins over `cursor`.", where="header")
+
+RUNS = (
+    Operation(
+        "GET",
+        "/api/runs",
+        "Runs",
+        "The runs, newest first",
+        answers.RunList,
+        parameters=(_LIMIT,),
+        errors=("bad_request",),
+    ),
+    Operation(
+        "POST",
+        "/api/runs",
+        "Runs",
+        "Start a run, or announce one that another supervisor executes",
+        answers.RunStarted,
+        201,
+        about="With `trainer` the server starts it as soon as a slot is free. With `command` somebody else does, and "
+        "the answer holds the run's own token; the same id and token again is the same run and answers 200.",
+        body=(StartRequest, RegisterRequest),
+        errors=(
+            "bad_request",
+            "trainer_not_found",
+            "trainer_unavailable",
+            "dataset_not_found",
+            "run_not_found",
+            "bad_parameters",
+            "run_exists",
+        ),
+    ),
+    Operation("GET", "/api/runs/{id}", "Runs", "One run", answers.RunPage, errors=("run_not_found",)),
+    Operation(
+        "POST",
+        "/api/runs/{id}/stop",
+        "Runs",
+        "Stop a run",
+        answers.CommandPage,
+        202,
+        about="At its next safe point; by SIGTERM and then SIGKILL to its processes once `grace_seconds` have passed.",
+        body=StopRequest,
+        errors=("bad_request", "run_not_found", "run_not_active"),
+    ),
+    Operation(
+        "POST",
+        "/api/runs/{id}/commands",
+        "Runs",
+        "Ask a run for something",
+        answers.CommandPage,
+        202,
+        body=CommandRequest,
+        errors=("bad_request", "run_not_found", "run_not_active"),
+    ),
+    Operation(
+        "GET",
+        "/api/runs/{id}/series",
+        "Runs",
+        "The run's numbers, one series for each key",
+        answers.SeriesPage,
+        parameters=(
+            Parameter("key", "This series alone; repeatable.", {"type": "array", "items": {"type": "string"}}),
+        ),
+        errors=("run_not_found",),
+    ),
+    Operation(
+        "GET",
+        "/api/runs/{id}/logs",
+        "Runs",
+        "Lines of the run's output, oldest first",
+        answers.LogPage,
+        parameters=(
+            Parameter("before", "Lines of events before this seq; the newest without it.", {"type": "integer"}),
+            _LIMIT,
+        ),
+        errors=("bad_request", "run_not_found"),
+    ),
+    Operation(
+        "GET",
+        "/api/runs/{id}/artifacts/{name}",
+        "Runs",
+        "A file that the run made",
+        media=BYTES,
+        parameters=(Parameter("inline", "`1`: show JSON and plain text instead of saving it.", {"enum": ["1"]}),),
+        errors=("run_not_found", "artifact_not_found"),
+    ),
+    Operation(
+        "PUT",
+        "/api/runs/{id}/artifacts/{name}",
+        "Producers",
+        "Hand in a file of a run",
+        Artifact,
+        body=bytes,
+        body_media=(BYTES,),
+        about="Announced by the `run.artifact` record that follows.",
+        parameters=(Parameter("kind", "What it is.", {"enum": ["data", "model", "checkpoint", "report", "file"]}),),
+        errors=("bad_request", "unauthorized", "run_not_found", "too_large"),
+        secret="run token",
+    ),
+    Operation(
+        "POST",
+        "/api/runs/{id}/records",
+        "Producers",
+        "Append what a run has to say, exactly once",
+        answers.Acknowledged,
+        body=Batch,
+        body_media=(MSGPACK, JSON),
+        about="Rows that the log has are dropped, so a batch may be sent again. Without records it is a heartbeat.",
+        errors=("bad_request", "unauthorized", "run_not_found", "gap", "fenced", "too_large"),
+        secret="run token",
+    ),
+)
+
+STREAM = (
+    Operation(
+        "GET",
+        "/api/events",
+        "Events",
+        "Follow the log",
+        media=EVENT_STREAM,
+        about="Server-sent events: `hello`, the events (unnamed), `live` once caught up, `heartbeat`, `reset` where "
+        "the position cannot be served, `bye`. Every frame but `bye` has an id; send the last one to go on from there.",
+        parameters=(_RUN_FILTER, _TYPE_FILTER, _CURSOR, _LAST_ID),
+        errors=("bad_request",),
+        secret="run token or token",
+    ),
+)
+
+DATA = (
+    Operation("GET", "/api/datasets", "Data", "The data sets", answers.DatasetList),
+    Operation(
+        "POST",
+        "/api/datasets",
+        "Data",
+        "Upload a CSV file",
+        answers.DatasetPage,
+        201,
+        body=answers.Upload,
+        body_media=(FORM,),
+        errors=("bad_request", "bad_table", "too_large"),
+    ),
+    Operation(
+        "POST",
+        "/api/datasets/order-book",
+        "Data",
+        "Make a sample order book",
+        answers.DatasetPage,
+        201,
+        body=answers.OrderBookRequest,
+        errors=("bad_request", "bad_parameters"),
+    ),
+    Operation("GET", "/api/datasets/{id}", "Data", "One data set", answers.DatasetPage, errors=("dataset_not_found",)),
+    Operation(
+        "DELETE",
+        "/api/datasets/{id}",
+        "Data",
+        "Delete a data set",
+        answers.Deleted,
+        errors=("dataset_not_found",),
+    ),
+    Operation(
+        "GET",
+        "/api/datasets/{id}/preview",
+        "Data",
+        "What is in a data set",
+        answers.Preview,
+        errors=("dataset_not_found", "bad_table"),
+    ),
+    Operation(
+        "GET", "/api/datasets/{id}/file", "Data", "The CSV file itself", media=CSV, errors=("dataset_not_found",)
+    ),
+    Operation(
+        "GET",
+        "/api/trainers",
+        "Trainers and models",
+        "What this server can train",
+        answers.TrainerList,
+    ),
+    Operation("GET", "/api/models", "Trainers and models", "Trained models, newest first", list[answers.Model]),
+)
+
+SERVER = (
+    Operation("GET", "/health", "Server", "Whether the server is well", answers.Health, secret="none"),
+    Operation(
+        "POST",
+        "/api/login",
+        "Server",
+        "Exchange the token for a session cookie",
+        SessionAnswer,
+        body=LoginRequest,
+        errors=("bad_request", "unauthorized", "too_many_attempts"),
+        secret="none",
+    ),
+    Operation("POST", "/api/logout", "Server", "End the session", SessionAnswer),
+    Operation("GET", "/api/session", "Server", "Whether one is logged in, and has to be", SessionAnswer, secret="none"),
+    Operation("GET", "/openapi.json", "Server", "This description", dict[str, Any]),
+    Operation("GET", "/docs", "Server", "This description, to read", media=HTML),
+)
+
+_DIALECT = "GAN dashboard (older clients)"
+_IN_CHANNEL = "Unnamed server-sent events; each has an id, so a client that reconnects misses nothing."
+
+GAN_DASHBOARD = (
+    Operation("GET", "/events/training", _DIALECT, "Status, losses and scores", media=EVENT_STREAM, about=_IN_CHANNEL),
+    Operation("GET", "/events/progress", _DIALECT, "Progress, as flat objects", media=EVENT_STREAM, about=_IN_CHANNEL),
+    Operation("GET", "/events/logs", _DIALECT, "Lines of output", media=EVENT_STREAM, about=_IN_CHANNEL),
+    Operation(
+        "POST",
+        "/api/start_training",
+        _DIALECT,
+        "Start training a GAN",
+        answers.TrainingStarted,
+        body=answers.StartTraining,
+        about="Answers 409 while one runs. Errors are `{success: false, error}`.",
+    ),
+    Operation(
+        "POST",
+        "/api/stop_training",
+        _DIALECT,
+        "Stop the training",
+        answers.Success,
+        about="Answers 409 where nothing runs. Errors are `{success: false, message}`.",
+    ),
+    Operation(
+        "GET",
+        "/api/preview_csv",
+        _DIALECT,
+        "What is in a data set",
+        answers.CsvPreview,
+        parameters=(Parameter("filename", "Name of the data set.", required=True),),
+    ),
+    Operation(
+        "POST",
+        "/api/upload_csv",
+        _DIALECT,
+        "Upload a CSV file",
+        answers.CsvUploaded,
+        body=answers.Upload,
+        body_media=(FORM,),
+    ),
+    Operation("POST", "/api/generate_sample", _DIALECT, "Make a sample order book", answers.SampleMade),
+    Operation(
+        "POST",
+        "/training_data",
+        _DIALECT,
+        "Hand in a training event",
+        answers.Broadcast,
+        body=dict[str, Any],
+        errors=("bad_request", "unauthorized"),
+        secret="run token",
+    ),
+    Operation(
+        "POST",
+        "/progress_data",
+        _DIALECT,
+        "Hand in a progress event",
+        answers.Broadcast,
+        body=dict[str, Any],
+        errors=("bad_request", "unauthorized"),
+        secret="run token",
+    ),
+)
+
+OPERATIONS: tuple[Operation, ...] = (*RUNS, *STREAM, *DATA, *SERVER, *GAN_DASHBOARD)
