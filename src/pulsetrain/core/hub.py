@@ -1,0 +1,284 @@
+"""The hub: wakes this process's readers, and keeps recent events encoded once for all of them.
+
+A reader is a cursor, never a queue: slow ones cost no memory here, they read older pages from the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from pulsetrain.model.log import Filter, Page, Stored, View
+from pulsetrain.ports import EventLog
+from pulsetrain.wire.frames import event_frame
+from pulsetrain.wire.subscription import wants
+
+PAGE_EVENTS = 500
+PAGE_BYTES = 128 * 1024
+"""A page ends with the event that reaches this size; so does one write to a socket."""
+
+_STORE_PAGES = 16
+_SHARED_PAGES = 64
+_READER_SECONDS = 25e-6
+"""What waking one reader costs, about. Commits that never pause are announced in rounds, so that fan-out takes half of
+the core at most; the pace of a lone reader is that of the commits."""
+_LONGEST_PAUSE = 0.05
+
+
+class HubPage(Page, frozen=True):
+    """A page that readers share; what they make of it is made once."""
+
+    frames: Sequence[bytes]
+    encoded: dict[str, bytes]
+
+    def sse(self) -> bytes:
+        """The page as SSE frames of the native stream."""
+        joined = self.encoded.get("sse")
+        if joined is None:
+            joined = self.encoded["sse"] = b"".join(self.frames)
+        return joined
+
+
+class _Circle:
+    """Readers of one filter that wait together at the tail."""
+
+    __slots__ = ("readers", "seen")
+
+    def __init__(self, seen: int) -> None:
+        self.readers: set[Reader] = set()
+        self.seen = seen
+        """Nothing up to here is for them. Moving this one number moves all their cursors."""
+
+
+class Hub:
+    """Announces what `log` commits to the readers of this process. Belongs to one event loop."""
+
+    def __init__(
+        self, log: EventLog, *, ring_events: int = 8192, ring_bytes: int = 16 * 1024 * 1024, max_readers: int = 10_000
+    ) -> None:
+        self._log = log
+        self._ring = _Ring(log.view(), ring_events, ring_bytes)
+        self._tail = log.view().tail
+        self._circles: dict[Filter, _Circle] = {}
+        self._readers: set[Reader] = set()
+        self._max_readers = max_readers
+        self._pages: dict[tuple[int, Filter], HubPage] = {}
+        self._older: OrderedDict[tuple[int, Filter], asyncio.Task[HubPage]] = OrderedDict()
+        self._announced_at = 0.0
+        self._announcing: asyncio.TimerHandle | None = None
+        self._left = asyncio.Event()
+        self.closing: str | None = None
+        """Why streams are being ended, or None."""
+        log.on_commit(self._committed)
+
+    @property
+    def readers(self) -> int:
+        """How many streams are open."""
+        return len(self._readers)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more streams are taken for now."""
+        return len(self._readers) >= self._max_readers
+
+    def view(self) -> View:
+        """What has been announced to readers."""
+        view = self._log.view()
+        return View(view.generation, view.oldest, self._tail)
+
+    def newest_view(self) -> View:
+        """What is durable: every cursor that was given out is in it. Subscriptions start from this."""
+        return self._log.view()
+
+    def open(self, filter: Filter) -> Reader:
+        """A new reader; it must be closed."""
+        reader = Reader(self, filter)
+        self._readers.add(reader)
+        return reader
+
+    def recent(self, after: int, filter: Filter) -> HubPage | None:
+        """The page of announced events above `after` if they are in memory. Readers at one position share it."""
+        key = (after, filter)
+        page = self._pages.get(key)
+        if page is None and (page := self._ring.page(after, self._tail, filter)) is not None:
+            if len(self._pages) >= _SHARED_PAGES:
+                self._pages.clear()
+            self._pages[key] = page
+        return page
+
+    async def page(self, after: int, filter: Filter) -> HubPage:
+        """The page above `after`, from memory or from the store. Many that ask for the same one cause one read."""
+        recent = self.recent(after, filter)
+        if recent is not None:
+            return recent
+        key = (after, filter)
+        reading = self._older.get(key)
+        if reading is None or (reading.done() and (reading.cancelled() or reading.exception() is not None)):
+            reading = self._older[key] = asyncio.create_task(self._read(after, filter))
+            while len(self._older) > _STORE_PAGES:
+                self._older.popitem(last=False)
+        # Shielded: the reader who asked first may leave before the others have it.
+        return await asyncio.shield(reading)
+
+    async def _read(self, after: int, filter: Filter) -> HubPage:
+        page = await self._log.read(after, PAGE_EVENTS, filter)
+        generation = self._log.view().generation
+        return HubPage(page.events, page.upto, [event_frame(generation, event) for event in page.events], {})
+
+    async def drain(self, reason: str = "restart", *, timeout: float = 5.0) -> None:
+        """End all streams with `bye` and refuse new ones the same way; returns when all have left.
+
+        It gives up after `timeout` seconds: a reader whose socket is stuck cannot be told.
+
+        To be called when the server shuts down, before it waits for its connections.
+        """
+        self.closing = reason
+        for reader in list(self._readers):
+            reader.ring()
+        if self._readers:
+            try:
+                await asyncio.wait_for(self._left.wait(), timeout)
+            except TimeoutError:
+                return
+
+    def _committed(self, events: Sequence[Stored]) -> None:
+        self._ring.add(events)
+        if self._announcing is not None:
+            return
+        loop = asyncio.get_running_loop()
+        pause = min(_LONGEST_PAUSE, _READER_SECONDS * len(self._readers))
+        due = self._announced_at + pause
+        if loop.time() >= due:
+            self._announce()
+        else:
+            self._announcing = loop.call_at(due, self._announce)
+
+    def _announce(self) -> None:
+        self._announcing = None
+        self._announced_at = asyncio.get_running_loop().time()
+        before, self._tail = self._tail, self._ring.tail
+        self._pages.clear()
+        for filter, circle in list(self._circles.items()):
+            if self._ring.any(before, filter):
+                del self._circles[filter]
+                for reader in circle.readers:
+                    reader.ring()
+            else:
+                circle.seen = self._tail
+
+    def _join(self, reader: Reader) -> _Circle:
+        circle = self._circles.get(reader.filter)
+        if circle is None:
+            circle = self._circles[reader.filter] = _Circle(self._tail)
+        circle.readers.add(reader)
+        return circle
+
+    def _leave(self, reader: Reader, circle: _Circle) -> None:
+        circle.readers.discard(reader)
+        if not circle.readers and self._circles.get(reader.filter) is circle:
+            del self._circles[reader.filter]
+
+    def _close(self, reader: Reader) -> None:
+        self._readers.discard(reader)
+        if not self._readers and self.closing is not None:
+            self._left.set()
+
+
+class Reader:
+    """One reader's bell."""
+
+    def __init__(self, hub: Hub, filter: Filter) -> None:
+        self.filter = filter
+        self._hub = hub
+        self._rung = False
+        self._waiting: asyncio.Future[None] | None = None
+
+    async def wait(self, after: int) -> int:
+        """Wait at `after` for an event that the filter lets pass, or for `ring`.
+
+        Returns the seq up to which there is nothing for this reader: `after` or more.
+        """
+        hub = self._hub
+        if self._rung or after < hub._tail:
+            self._rung = False
+            return after
+        circle = hub._join(self)
+        self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+            self._rung = False
+            hub._leave(self, circle)
+        return max(after, circle.seen)
+
+    def ring(self) -> None:
+        """Wake the reader, or keep it from going to sleep."""
+        self._rung = True
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def close(self) -> None:
+        self._hub._close(self)
+
+
+class _Ring:
+    """The newest events with their frames, contiguous, bounded in number and bytes."""
+
+    def __init__(self, view: View, max_events: int, max_bytes: int) -> None:
+        self._generation = view.generation
+        self._max_events, self._max_bytes = max_events, max_bytes
+        self._events: list[Stored] = []
+        self._frames: list[bytes] = []
+        self._first = view.tail + 1
+        self._bytes = 0
+
+    @property
+    def tail(self) -> int:
+        return self._first + len(self._events) - 1
+
+    def add(self, events: Sequence[Stored]) -> None:
+        self._events += events
+        frames = [event_frame(self._generation, event) for event in events]
+        self._frames += frames
+        self._bytes += sum(map(len, frames))
+        if len(self._events) > self._max_events or self._bytes > self._max_bytes:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Down to three quarters at a time, so that the cost of moving the rest stays small for each event."""
+        drop = max(0, len(self._events) - self._max_events * 3 // 4)
+        size = sum(map(len, self._frames[:drop]))
+        while drop < len(self._frames) and self._bytes - size > self._max_bytes * 3 // 4:
+            size += len(self._frames[drop])
+            drop += 1
+        del self._events[:drop], self._frames[:drop]
+        self._bytes -= size
+        self._first += drop
+
+    def any(self, after: int, filter: Filter) -> bool:
+        """Whether an event above `after` passes; True when that is no longer known."""
+        start = after + 1 - self._first
+        if start < 0 or not (filter.runs or filter.types):
+            return True
+        return any(wants(filter, self._events[index]) for index in range(start, len(self._events)))
+
+    def page(self, after: int, tail: int, filter: Filter) -> HubPage | None:
+        """The next events above `after` and up to `tail`, or None if the ring does not reach so far back."""
+        start, end = after + 1 - self._first, tail + 1 - self._first
+        if start < 0 or start > end:
+            return None
+        everything = not (filter.runs or filter.types)
+        events: list[Stored] = []
+        frames: list[bytes] = []
+        size = 0
+        for index in range(start, end):
+            event = self._events[index]
+            if everything or wants(filter, event):
+                events.append(event)
+                frames.append(self._frames[index])
+                size += len(self._frames[index])
+                if len(events) == PAGE_EVENTS or size >= PAGE_BYTES:
+                    return HubPage(events, event.seq, frames, {})
+        return HubPage(events, tail, frames, {})
