@@ -28,7 +28,9 @@ from pulsetrain.model.log import Filter, Page, Stored, View
 class Hello(msgspec.Struct, frozen=True):
     """First words of a stream."""
 
-    cursor: str
+    cursor: str | None
+    """Where the stream begins; None when a reset follows. A reader that is cut off between the two must come back
+    with the cursor it had, or it would never hear of the gap."""
     tail: int
     oldest: int
     generation: str
@@ -114,12 +116,9 @@ class Subscription:
         self.heartbeat_seconds = heartbeat_seconds
         self._generation = view.generation
         self._live = False
-        self._pending: list[Signal] = []
-        self._position, refused = _place(view, start)
-        cursor = str(self.cursor)
-        self._pending.append(Hello(cursor, view.tail, view.oldest, view.generation, heartbeat_seconds, version))
-        if refused is not None:
-            self._pending.append(self._reset(refused, view))
+        self._position, self._refused = _place(view, start)
+        cursor = None if self._refused is not None else str(self.cursor)
+        self._hello: Hello | None = Hello(cursor, view.tail, view.oldest, view.generation, heartbeat_seconds, version)
 
     @property
     def cursor(self) -> Cursor:
@@ -128,8 +127,9 @@ class Subscription:
 
     def next(self, view: View) -> Step:
         """What to do now. `view` is what can be read at this moment."""
-        if self._pending:
-            return self._pending.pop(0)
+        if self._hello is not None:
+            hello, self._hello = self._hello, None
+            return hello
         if refused := self._refusal(view):
             return self._reset(refused, view)
         if self._position < view.tail:
@@ -161,12 +161,16 @@ class Subscription:
         return Heartbeat(str(self.cursor), max(view.tail, self._position))
 
     def _refusal(self, view: View) -> ResetReason | None:
+        if self._refused is not None:
+            return self._refused
         if view.generation != self._generation:
             return "generation"
         return "trimmed" if self._position < view.oldest - 1 else None
 
     def _reset(self, reason: ResetReason, view: View) -> Reset:
-        self._generation, self._position, self._live = view.generation, view.tail, False
+        # Retention may have passed what has been announced; a position before `oldest` would be the next reset.
+        self._generation, self._position = view.generation, max(view.tail, view.oldest - 1)
+        self._live, self._refused = False, None
         snapshot = f"/api/runs/{next(iter(self.filter.runs))}" if len(self.filter.runs) == 1 else "/api/runs"
         return Reset(reason, str(self.cursor), view.tail, view.oldest, snapshot)
 
