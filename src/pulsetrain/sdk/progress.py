@@ -1,0 +1,90 @@
+"""How far a run is: its stages, its share done, and how long the rest will take at its own speed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from .values import count, finite, text
+
+_SECONDS = 0.05
+"""Progress within one epoch is written at most this often; nobody can see more."""
+
+
+class Stage:
+    """A named part of a run; a context manager."""
+
+    def __init__(
+        self, name: str, index: int | None, of: int | None, record: Callable[[str, dict[str, Any]], None]
+    ) -> None:
+        self.name = name
+        self._index, self._of, self._record = index, of, record
+
+    def begin(self) -> None:
+        self._say("running")
+
+    def done(self) -> None:
+        self._say("done")
+
+    def failed(self) -> None:
+        self._say("failed")
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, _: TracebackType | None) -> None:
+        self._say("done" if value is None else "failed")
+
+    def _say(self, state: str) -> None:
+        self._record("run.stage", {"name": self.name, "index": self._index, "of": self._of, "state": state})
+
+
+class Pace:
+    """Remembers when a run was how far."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began: tuple[float, float] | None = None
+        self._last: tuple[float, Any] | None = None
+
+    def data(
+        self, percent: Any, epoch: Any, epochs: Any, step: Any, steps: Any, rate: Any, unit: Any, eta_seconds: Any
+    ) -> dict[str, Any] | None:
+        """The data of a `run.progress`; None if the last one within this epoch was just now."""
+        now = self._clock()
+        done = _percent(percent, epoch, epochs, step, steps)
+        if self._last is not None and now - self._last[0] < _SECONDS and epoch == self._last[1] and done != 100:
+            return None
+        self._last = (now, epoch)
+        if done is not None and self._began is None:
+            self._began = (now, done)
+        return {
+            "percent": done,
+            "epoch": count(epoch),
+            "epochs": count(epochs),
+            "step": count(step),
+            "steps": count(steps),
+            "rate": finite(rate),
+            "unit": None if unit is None else text(unit),
+            "eta_seconds": self._eta(now, done) if eta_seconds is None else finite(eta_seconds),
+        }
+
+    def _eta(self, now: float, percent: float | None) -> float | None:
+        if percent is None or self._began is None:
+            return None
+        since, first = self._began
+        return round((100 - percent) * (now - since) / (percent - first), 3) if percent > first else None
+
+
+def _percent(percent: Any, epoch: Any, epochs: Any, step: Any, steps: Any) -> float | None:
+    """What is given, else the share of the epochs or steps that are over; 0 to 100."""
+    given = finite(percent)
+    if given is None:
+        for part, whole in ((epoch, epochs), (step, steps)):
+            done, total = finite(part), finite(whole)
+            if done is not None and total:
+                given = 100 * done / total
+                break
+    return None if given is None else min(100.0, max(0.0, given))

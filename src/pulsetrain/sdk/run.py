@@ -1,0 +1,404 @@
+"""`run = pulsetrain.init(…)`: what a training script says about itself. Nothing here raises into training."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import msgspec
+
+from . import attach
+from .artifacts import keep
+from .control import LINK_DOWN, LINK_REFUSED, Command, Commands
+from .folder import Outcome, SpoolFolder
+from .progress import Pace, Stage
+from .spool import SpoolWriter
+from .values import count, finite, number, numbers, plain, text, whole
+from .warn import say, warn_once
+
+T = TypeVar("T")
+DEFAULT_URL = "http://127.0.0.1:8787"
+STATES = ("succeeded", "failed", "stopped")
+_active: weakref.WeakSet[Run] = weakref.WeakSet()
+
+
+def init(
+    *,
+    project: str | None = None,
+    name: str | None = None,
+    config: Mapping[str, Any] | Any | None = None,
+    tags: Sequence[str] | None = None,
+) -> Run:
+    """Begin to log this process as a run.
+
+    Under a supervisor (`pulsetrain run -- …`, or started from the page) this is that run, and `project`, `name` and
+    `tags` are those that it was given there. Otherwise a new run begins, and a supervisor is started beside this
+    process.
+
+    `config` is a mapping (or an `argparse.Namespace`) of the run's parameters; `run.param()` reads them. Never raises:
+    without a server the run is kept on disk until `pulsetrain sync`, and where not even that is possible, a warning is
+    all.
+    """
+    parameters: dict[str, Any] = {}
+    try:
+        parameters = _mapping(config)
+        spool = os.environ.get("PULSETRAIN_SPOOL")
+        if spool:
+            known = next((run for run in _active if run._folder is not None and str(run._folder.path) == spool), None)
+            if known is not None:
+                return known
+            return _supervised(SpoolFolder(Path(spool)), parameters)
+        for old in list(_active):
+            old.finish()
+        return _attached(project, name, parameters, tags)
+    except Exception as problem:  # noqa: BLE001  # whatever it is, training matters more
+        warn_once("init", f"this run is not logged: {problem}")
+        return Run(id=os.environ.get("PULSETRAIN_RUN", "r_"), folder=None, parameters=parameters)
+
+
+def _supervised(folder: SpoolFolder, config: dict[str, Any]) -> Run:
+    folder.create()
+    parameters = {**config, **_spec_parameters()}
+    return Run(
+        id=os.environ.get("PULSETRAIN_RUN", ""),
+        folder=folder,
+        parameters=parameters,
+        url=os.environ.get("PULSETRAIN_URL") or DEFAULT_URL,
+    )
+
+
+def _attached(project: str | None, name: str | None, config: dict[str, Any], tags: Sequence[str] | None) -> Run:
+    url = os.environ.get("PULSETRAIN_URL") or DEFAULT_URL
+    begun = attach.begin(
+        url,
+        project=None if project is None else text(project),
+        name=None if name is None else text(name),
+        parameters=config,
+        tags=[text(tag) for tag in tags or ()],
+    )
+    run = Run(id=begun.id, folder=begun.folder, parameters=config, url=url)
+    run._hooks = attach.Hooks(run._exited, run._printed)
+    attach.start_supervisor(begun.folder)
+    say(f"run {begun.id} → {run.url}")
+    return run
+
+
+def _spec_parameters() -> dict[str, Any]:
+    path = os.environ.get("PULSETRAIN_SPEC")
+    if not path:
+        return {}
+    found = msgspec.json.decode(Path(path).read_bytes())
+    parameters: dict[str, Any] = found.get("parameters") or {}
+    return parameters
+
+
+def _mapping(config: Any) -> dict[str, Any]:
+    if config is None:
+        return {}
+    if not isinstance(config, Mapping):
+        config = vars(config)
+    return {text(key): plain(value) for key, value in config.items()}
+
+
+class Run:
+    """One execution of training. Made by `pulsetrain.init()`; a context manager."""
+
+    def __init__(
+        self, *, id: str, folder: SpoolFolder | None, parameters: dict[str, Any], url: str = DEFAULT_URL
+    ) -> None:
+        self.id = id
+        self.url = f"{url.rstrip('/')}/runs/{id}"
+        """Where a browser shows this run."""
+        self.parameters = parameters
+        self._folder = folder
+        self._process = os.getpid()
+        self._hooks: attach.Hooks | None = None
+        self._step = 0
+        self._stages: list[str] = []
+        self._pace = Pace()
+        self._stop: Command | None = None
+        self._lock = threading.RLock()
+        self._finished = False
+        self._commands: Commands | None = None
+        self._writer: SpoolWriter | None = None
+        self._row: Callable[[int | None, dict[str, Any]], None] = self._first_row
+        if folder is not None:
+            self._commands = Commands(folder)
+            self._open()
+        _active.add(self)
+
+    # ---- what the hot path is ----
+
+    def log(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Log a row of numbers: `run.log({"loss": 0.3, "accuracy": 0.9}, step=120)`.
+
+        NumPy scalars and tensors of one element count as numbers; mappings inside become `outer/inner`; anything else
+        is left out with one warning. Without `step`, steps count up from the last one. When this returns, the row
+        survives the death of the process.
+        """
+        try:
+            for key, value in metrics.items():
+                kind = value.__class__
+                if (kind is not float and kind is not int) or key.__class__ is not str:
+                    raise TypeError
+            if step is None:
+                step = self._step + 1
+            elif step.__class__ is not int:
+                raise TypeError
+            self._row(step, metrics)  # type: ignore[arg-type]  # any mapping with items() is encoded or raises
+            self._step = step
+        except Exception as problem:  # noqa: BLE001  # never into training
+            self._log_carefully(metrics, step, problem)
+
+    def _log_carefully(self, metrics: Mapping[str, Any], step: Any, problem: Exception) -> None:
+        """Log what can be logged of a row that is not plain; `problem` is why the straight way failed."""
+        try:
+            if isinstance(problem, OSError):
+                self._lost(problem)
+                return
+            good, bad = numbers(metrics)
+            for name in bad:
+                warn_once(f"value {name}", f"{name!r} is not a number and is not logged.")
+            if not good:
+                return
+            at = self._step + 1 if step is None else whole(step)
+            if at is None:
+                warn_once("step", f"{step!r} is not a whole number; the automatic step is used.")
+                at = self._step + 1
+            self._row(at, good)
+            self._step = at
+        except Exception as second:  # noqa: BLE001  # never into training
+            self._lost(second)
+
+    # ---- the rest of what a script can say ----
+
+    def stage(self, name: str, index: int | None = None, of: int | None = None) -> Stage:
+        """Begin a named part of the run; the one before it is done. `index` counts from 0.
+
+        Also a context manager, which says whether the part was done or failed.
+        """
+        name = text(name)
+        if name not in self._stages:
+            self._stages.append(name)
+        place = self._stages.index(name) if index is None else count(index)
+        stage = Stage(name, place, count(of), self._record)
+        stage.begin()
+        return stage
+
+    def progress(
+        self,
+        percent: float | None = None,
+        *,
+        epoch: int | None = None,
+        epochs: int | None = None,
+        step: int | None = None,
+        steps: int | None = None,
+        rate: float | None = None,
+        unit: str | None = None,
+        eta_seconds: float | None = None,
+    ) -> None:
+        """Say how much of the whole run is done. What is not given stays unknown.
+
+        `percent` is 0 to 100; without it, it is reckoned from `epoch` of `epochs`, else `step` of `steps` (those that
+        are over). `rate` is in `unit` per second. Without `eta_seconds`, it is reckoned from the run's own speed so
+        far.
+        """
+        try:
+            data = self._pace.data(percent, epoch, epochs, step, steps, rate, unit, eta_seconds)
+        except Exception as problem:  # noqa: BLE001  # never into training
+            warn_once("progress", f"this progress is not logged: {problem}")
+            return
+        if data is not None:
+            self._record("run.progress", data)
+
+    def result(
+        self,
+        task_id: str,
+        success: bool | None = None,
+        *,
+        score: float | None = None,
+        steps: int | None = None,
+        seconds: float | None = None,
+        domain: str | None = None,
+    ) -> None:
+        """Log what came of one task of a benchmark. `success` stays None where it is unknown."""
+        verdict = None if success is None else bool(success)
+        found = {"task_id": text(task_id), "success": verdict, "score": number(score), "steps": count(steps)}
+        self._record(
+            "run.result", {**found, "seconds": finite(seconds), "domain": None if domain is None else text(domain)}
+        )
+
+    def save_artifact(self, path: str | os.PathLike[str], name: str | None = None, kind: str = "file") -> None:
+        """Keep a copy of the file as it is now; it is sent to the server beside the run.
+
+        `kind` is `data`, `model`, `checkpoint`, `report` or `file`. The copy shares the disk's blocks where the file
+        system can.
+        """
+        if self._folder is None or self._finished:
+            return
+        try:
+            data = keep(Path(path), self._folder.artifacts, name=name, kind=kind)
+        except Exception as problem:  # noqa: BLE001  # never into training
+            warn_once(f"artifact {path}", f"{path} is not kept as an artifact: {problem}")
+            return
+        self._record("run.artifact", data)
+
+    def param(self, name: str, default: T = None) -> T | Any:  # type: ignore[assignment]  # without a default: None
+        """The run's parameter `name`: what it was started with, else what `config` says, else `default`."""
+        return self.parameters.get(name, default)
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether somebody asked the run to stop. Ask at a safe point, then save, and leave the loop.
+
+        The first True answers the request: the log says that the run stopped at this step. Costs a read of memory.
+        """
+        commands = self._commands
+        if commands is None:
+            return False
+        if self._stop is None and commands.waiting:
+            try:
+                self._take(commands)
+            except Exception as problem:  # noqa: BLE001  # never into training
+                warn_once("commands", f"commands cannot be read: {problem}")
+        return self._stop is not None
+
+    @property
+    def dir(self) -> Path:
+        """A folder of this run for files of your own, such as checkpoints. It is kept."""
+        own = os.environ.get("PULSETRAIN_DIR")
+        if own:
+            return Path(own)
+        return self._folder.path if self._folder is not None else Path.cwd()
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The checkpoint to go on from, if this run continues another one."""
+        file = os.environ.get("PULSETRAIN_CHECKPOINT")
+        return Path(file) if file else None
+
+    def finish(self, state: str | None = None, message: str | None = None) -> None:
+        """End the run: `succeeded` if nothing else is said, `failed` or `stopped`. Later calls change nothing."""
+        if state is not None and state not in STATES:
+            warn_once("state", f"a run does not end as {state!r}; it is one of {', '.join(STATES)}.")
+            state = None
+        self._end(Outcome(state or "succeeded", message) if state or self._hooks else None)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, _: TracebackType | None) -> None:
+        if value is None or (isinstance(value, SystemExit) and value.code in (None, 0)):
+            self.finish()
+        else:
+            self._end(attach.outcome_of(value))
+
+    # ---- how it gets there ----
+
+    def _record(self, type: str, data: dict[str, Any], count: int = 1) -> None:
+        try:
+            if self._finished:
+                raise ValueError("the run has ended")
+            writer = self._writer or self._open()
+            writer.record(type, data, count)
+        except Exception as problem:  # noqa: BLE001  # never into training
+            self._lost(problem)
+
+    def _open(self) -> SpoolWriter:
+        """Open this process's own file: a forked child must not write into its parent's."""
+        with self._lock:
+            if self._writer is None:
+                if self._folder is None:
+                    raise ValueError("there is no spool")
+                self._writer = SpoolWriter(self._folder.producer(f"sdk-{os.getpid()}"))
+                self._row = self._writer.row
+            return self._writer
+
+    def _first_row(self, step: int | None, values: dict[str, Any]) -> None:
+        if self._finished:
+            raise ValueError("the run has ended")
+        self._open().row(step, values)
+
+    def _lost(self, problem: Exception) -> None:
+        if self._folder is None:
+            return  # said at init
+        warn_once(f"lost {type(problem).__name__}", f"something is not logged: {problem}")
+
+    def _take(self, commands: Commands) -> None:
+        for command in commands.take():
+            if command.command == "stop" and self._stop is None:
+                self._stop = command
+                # One answer for all processes of the run.
+                if self._folder is not None and self._folder.claim(command.id):
+                    answer = {"id": command.id, "command": "stop", "step": self._step, "how": "safe point"}
+                    self._record("command.applied", answer)
+
+    def _end(self, outcome: Outcome | None) -> None:
+        try:
+            if self._finished:
+                return
+            self._finished = True
+            _active.discard(self)
+            if self._hooks is not None:
+                self._hooks.remove()
+            self._row = self._first_row
+            if self._writer is not None:
+                self._writer.close()
+            if outcome is not None and self._folder is not None and os.getpid() == self._process:
+                self._write_outcome(outcome)
+            self._say_where()
+        except Exception as problem:  # noqa: BLE001  # never into training
+            self._lost(problem)
+
+    def _write_outcome(self, outcome: Outcome) -> None:
+        assert self._folder is not None
+        earlier = self._folder.outcome()
+        # Of the many processes of one run, one that failed speaks for all.
+        if earlier is None or earlier.state == "succeeded":
+            self._folder.write_outcome(outcome)
+
+    def _say_where(self) -> None:
+        link = self._commands.link if self._commands is not None and self._hooks is not None else None
+        if link in (LINK_DOWN, LINK_REFUSED) and self._folder is not None:
+            why = "there is no server at" if link == LINK_DOWN else "the run was refused by"
+            place = self.url.rsplit("/runs/", 1)[0]
+            say(f"{why} {place}; the run is in {self._folder.path}, and `pulsetrain sync` ships it.")
+
+    def _exited(self, outcome: Outcome) -> None:
+        """The interpreter ends."""
+        if os.getpid() == self._process:
+            self._end(outcome)
+
+    def _printed(self, stream: str, lines: list[str]) -> None:
+        """Lines that this process printed, where no supervisor reads them."""
+        now = time.time()
+        rows = [{"stream": stream, "text": text(line), "time": now, "level": None} for line in lines]
+        if rows and not self._finished:
+            self._record("run.log", {"lines": rows}, len(rows))
+
+    def _forked(self) -> None:
+        """This is a child now, and the parent goes on writing its file."""
+        writer, self._writer = self._writer, None
+        self._lock = threading.RLock()
+        self._row = self._first_row
+        if writer is not None:
+            writer.abandon()
+
+
+def _after_fork() -> None:
+    for run in list(_active):
+        run._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+if sys.platform == "win32":  # pragma: no cover
+    raise ImportError("pulsetrain runs on Linux and macOS.")
