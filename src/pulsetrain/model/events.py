@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 Data = dict[str, Any]
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 PRODUCER_TYPES = frozenset(
     {
@@ -52,6 +55,17 @@ class Event(msgspec.Struct, frozen=True):
 def iso_time(unix_seconds: float) -> str:
     """`unix_seconds` as the protocol writes event times: UTC, microseconds, `Z`."""
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def is_event_time(text: str) -> bool:
+    """Whether `text` is a time as `iso_time` writes it. Times stand in envelopes as they are, so nothing else may."""
+    if _TIME.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def unix_time(time: str) -> float:

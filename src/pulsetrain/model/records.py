@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from .errors import BadRequest, Fenced, Gap
-from .events import PRODUCER_TYPES, ROW_TYPES, Data, NewEvent
+from .events import PRODUCER_TYPES, ROW_TYPES, Data, NewEvent, is_event_time
 from .runs import Run, may_move
 
 MAX_ROWS = 10_000
@@ -54,6 +54,8 @@ def check(batch: Batch) -> None:
             raise BadRequest(f"Record {record.n} ({record.type}) cannot hold {record.count} rows.")
         if expected is not None and record.n != expected:
             raise BadRequest(f"Record {record.n} follows row {expected - 1}: rows are numbered without a hole.")
+        if record.time is not None and not is_event_time(record.time):
+            raise BadRequest(f"Record {record.n}: 'time' is UTC like 2026-11-20T10:05:05.123456Z.")
         expected = record.n + record.count
         rows += record.count
         _check_data(record)
