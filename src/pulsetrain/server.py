@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -151,7 +151,9 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
 class _Uvicorn(uvicorn.Server):
     """Uvicorn that says goodbye to its streams first; without it, an open stream would hold the shutdown up."""
 
-    def __init__(self, config: uvicorn.Config, goodbye: Callable[[], None], ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, goodbye: Callable[[], Awaitable[None]], ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._goodbye = goodbye
         self._ready = ready
@@ -161,7 +163,7 @@ class _Uvicorn(uvicorn.Server):
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._goodbye()
+        await self._goodbye()
         await super().shutdown(sockets)
 
 

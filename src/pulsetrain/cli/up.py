@@ -6,7 +6,7 @@ import logging
 import os
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -31,7 +31,9 @@ def up(
     ] = None,
     trainers: Annotated[list[str] | None, typer.Option(help="Module or file with trainers of your own.")] = None,
     upload_limit: Annotated[int, typer.Option(min=1, help="Largest upload, in MiB.")] = 512,
-    durability: Annotated[str, typer.Option(help="full: safe from power loss; normal: safe from crashes.")] = "full",
+    durability: Annotated[
+        Literal["full", "normal"], typer.Option(help="full: safe from power loss; normal: safe from crashes.")
+    ] = "full",
     stop_runs: Annotated[
         bool, typer.Option(help="Stop the runs when the server ends. Otherwise they go on without it.")
     ] = False,

@@ -39,7 +39,7 @@ class Ingest:
         Raises BadRequest, RunNotFound, Unauthorized, Gap (send again from `expected`) or Fenced (stop sending).
         """
         check(batch)
-        decision = _Records(run, hashlib.sha256((token or "").encode()).hexdigest(), batch)
+        decision = _Records(run, _digest(token), batch)
         try:
             appended = await self._log.append(decision)
         except Gap:
@@ -48,6 +48,23 @@ class Ingest:
             raise
         self._seen(run)
         return Accepted(decision.last_n, str(appended.cursor), decision.state, self._lease_seconds)
+
+    async def authorize(self, run: str, token: str | None) -> None:
+        """Check that `token` is the run's own; a sign of life if it is. Raises RunNotFound or Unauthorized."""
+        known = await self._log.run_token_digest(run)
+        if known is None and (await self._log.run(run))[1] is None:
+            raise RunNotFound(f"There is no run {run!r}.")
+        _check_token(known, _digest(token))
+        self._seen(run)
+
+
+def _digest(token: str | None) -> str:
+    return hashlib.sha256((token or "").encode()).hexdigest()
+
+
+def _check_token(known: str | None, digest: str) -> None:
+    if known is None or not hmac.compare_digest(known, digest):
+        raise Unauthorized("This is not the token of this run.", hint="Send 'Authorization: Bearer <run token>'.")
 
 
 class _Records:
@@ -62,9 +79,7 @@ class _Records:
         run = log.run(self._run)
         if run is None:
             raise RunNotFound(f"There is no run {self._run!r}.")
-        known = log.run_token_digest(self._run)
-        if known is None or not hmac.compare_digest(known, self._digest):
-            raise Unauthorized("This is not the token of this run.", hint="Send 'Authorization: Bearer <run token>'.")
+        _check_token(log.run_token_digest(self._run), self._digest)
         position = log.position(self._run, self._batch.producer)
         events, after = accept(run, position, log.newest_attempt(self._run), self._batch)
         if after != position:

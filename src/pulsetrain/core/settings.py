@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -24,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Further host names under which the server may be reached."""
     upload_limit: int = 512 * MIB
     artifact_limit: int = 16 * 1024 * MIB
-    durability: str = "full"
+    durability: Literal["full", "normal"] = "full"
     lease_seconds: float = 15.0
     lost_after_seconds: float = 3600.0
     stop_runs_on_exit: bool = False

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 from pulsetrain.model.errors import BadRequest, TooLarge
 from pulsetrain.model.records import Batch
 
-from .bodies import Json, known_parameters
+from .bodies import Json, bearer, known_parameters
 from .services import services
 
 MAX_BODY = 8 * 1024 * 1024
@@ -24,7 +24,7 @@ _DECODE = {
 async def post_records(request: Request) -> Response:
     known_parameters(request, ())
     batch = _decode(request, await _body(request))
-    accepted = await services(request).ingest.records(request.path_params["id"], _bearer(request), batch)
+    accepted = await services(request).ingest.records(request.path_params["id"], bearer(request), batch)
     return Json(accepted)
 
 
@@ -53,11 +53,6 @@ def _decode(request: Request, body: bytes) -> Batch:
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise BadRequest(f"The body is not a batch of records: {problem}.") from None
-
-
-def _bearer(request: Request) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 routes: list[BaseRoute] = [Route("/api/runs/{id}/records", post_records, methods=["POST"])]

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from pulsetrain.core.runs import DEFAULT_GRACE_SECONDS, RegisterRequest, StartRequest
 from pulsetrain.model.errors import BadRequest
 
-from .bodies import Json, answer, caller, known_parameters, read_json, whole_number
+from .bodies import Json, answer, bearer, caller, known_parameters, read_json, whole_number
 from .services import services
 
 INLINE = {".json": "application/json", ".txt": "text/plain; charset=utf-8"}
@@ -107,10 +107,9 @@ async def get_artifact(request: Request) -> Response:
 async def put_artifact(request: Request) -> Response:
     known_parameters(request, {"kind"})
     id, name = request.path_params["id"], request.path_params["name"]
-    await services(request).ingest.authorize(id, _bearer(request))
+    await services(request).ingest.authorize(id, bearer(request))
     kind = request.query_params.get("kind", "file")
     artifact = await services(request).artifacts.put(id, name, kind, request.stream())
-    services(request).leases.seen(id)
     return Json(artifact)
 
 
@@ -134,11 +133,6 @@ async def health(request: Request) -> Response:
             "runs_active": len(await parts.log.active_runs()),
         }
     )
-
-
-def _bearer(request: Request) -> str | None:
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" and token.strip() else None
 
 
 routes: list[BaseRoute] = [
