@@ -1,0 +1,208 @@
+"""`pulsetrain start TRAINER --data FILE …`: have the server start a run. The trainer's parameters are the flags."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pulsetrain.model.errors import BadParameters, BadRequest, DatasetNotFound, PulsetrainError, TrainerNotFound
+from pulsetrain.model.parameters import from_text, validate
+from pulsetrain.model.trainers import Trainer
+
+from . import show
+from .terminal import AsJson, Url, note, out, print_json
+
+if TYPE_CHECKING:
+    from pulsetrain.sdk.client import Client, Dataset
+
+SETTINGS: dict[str, Any] = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+}
+"""For typer: what is no option of ours is a flag of the trainer."""
+
+
+def start(
+    context: typer.Context,
+    trainer: Annotated[str | None, typer.Argument(help="What to train, for instance tabular-gan.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", "-d", help="A CSV file, or the id of a data set that the server has.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the run.")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="May be given several times.")] = None,
+    resume: Annotated[str | None, typer.Option("--resume", help="Go on from this run's checkpoint.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch it until it ends, and end as it did.")] = False,
+    url: Url = None,
+    as_json: AsJson = False,
+    help: Annotated[bool, typer.Option("--help", "-h", help="Show this, and the flags of TRAINER.")] = False,
+) -> None:
+    """Start a run: pulsetrain start tabular-gan --data wine.csv --epochs 50 --follow."""
+    from pulsetrain.sdk.client import Client
+
+    if help or trainer is None:
+        _help(context, trainer, url)
+        raise typer.Exit(0 if help else 2)
+    with Client(url, name="cli") as client:
+        chosen = _trainer(client, trainer)
+        parameters = flags(chosen, context.args)
+        resumed = client.find_run(resume).id if resume is not None else None
+        if chosen.data is not None and data is None:
+            raise BadRequest(f"{chosen.title} needs data.", hint="Say which: --data FILE.csv, or --data ID.")
+        dataset = _dataset(client, data, quiet=as_json) if data is not None else None
+        started = client.start(
+            chosen.name, dataset=dataset, parameters=parameters, name=name, tags=tag or (), resume_from=resumed
+        )
+        if not follow:
+            _tell(started.run.id, started.run.name, started.run.state, as_json, started)
+            return
+        from .watch import follow as watch
+
+        if not as_json:
+            note.print(f"Started {started.run.name} ({started.run.id})", style="dim")
+        ended = watch(client, started.run.id, as_json=as_json)
+    raise typer.Exit(show.exit_code(ended))
+
+
+def flags(trainer: Trainer, words: Sequence[str]) -> dict[str, Any]:
+    """The parameters that the flags in `words` give, checked; without the defaults, which the server adds.
+
+    `--batch-size 500`, `--batch-size=500`, `--augment` and `--no-augment` are understood. Raises BadParameters.
+    """
+    properties: dict[str, Any] = trainer.parameters.get("properties", {})
+    texts: dict[str, str] = {}
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if not word.startswith("--"):
+            raise BadParameters(f"What is {word!r}?", hint="Flags look like --epochs 50.")
+        flag, given, text = word[2:].partition("=")
+        name, rule = _parameter(trainer, flag)
+        if name in texts:
+            raise BadParameters(f"--{flag} is given twice.")
+        if given:
+            texts[name] = text
+        elif name not in (flag, flag.replace("-", "_")):
+            texts[name] = "false"
+        elif "boolean" in str(rule.get("type")) and (not left or left[0].startswith("--")):
+            texts[name] = "true"
+        elif left:
+            texts[name] = left.pop(0)
+        else:
+            raise BadParameters(f"--{flag} needs a value.", hint=_usage(trainer))
+    try:
+        parameters = from_text(trainer.parameters, texts)
+        validate({**trainer.parameters, "required": []}, parameters)
+        missing = [name for name in trainer.parameters.get("required", ()) if name not in parameters]
+    except BadParameters as problem:
+        raise BadParameters(problem.message, hint=_usage(trainer)) from None
+    if missing:
+        raise BadParameters(f"{trainer.title} needs {', '.join(map(_flag, missing))}.", hint=_usage(trainer))
+    return {name: value for name, value in parameters.items() if name in properties}
+
+
+def _parameter(trainer: Trainer, flag: str) -> tuple[str, dict[str, Any]]:
+    """The parameter that a flag means; `no-x` means x where x is true or false."""
+    properties: dict[str, Any] = trainer.parameters.get("properties", {})
+    for name in (flag, flag.replace("-", "_")):
+        if name in properties:
+            return name, properties[name]
+    negated = flag.removeprefix("no-").replace("-", "_")
+    if flag.startswith("no-") and "boolean" in str(properties.get(negated, {}).get("type")):
+        return negated, properties[negated]
+    known = ", ".join(map(_flag, properties)) or "none"
+    raise BadParameters(f"{trainer.title} has no flag --{flag}. It takes: {known}.", hint=_usage(trainer))
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _usage(trainer: Trainer) -> str:
+    return f"See `pulsetrain start {trainer.name} --help`."
+
+
+def _trainer(client: Client, name: str) -> Trainer:
+    if name.startswith("-"):
+        raise TrainerNotFound(f"The trainer comes before its flags: {name} stands in its place.", hint=_EXAMPLE)
+    known = client.trainers()
+    found = next((trainer for trainer in known if trainer.name == name), None)
+    if found is None:
+        names = ", ".join(trainer.name for trainer in known) or "none"
+        raise TrainerNotFound(f"The server has no trainer {name!r}. It has: {names}.", hint=_EXAMPLE)
+    return found
+
+
+_EXAMPLE = "For instance: pulsetrain start tabular-gan --data wine.csv --epochs 50"
+
+
+def _dataset(client: Client, data: str, *, quiet: bool) -> str:
+    """The id of the data set that `data` means; a file is uploaded unless the server has the same one already."""
+    known = client.datasets()
+    path = Path(data)
+    if path.is_file():
+        return _uploaded(client, path, known, quiet=quiet)
+    if any(dataset.id == data for dataset in known):
+        return data
+    if path.suffix or path.parent != Path():
+        hint = f"Data sets on the server: {', '.join(dataset.id for dataset in known) or 'none'}."
+        raise DatasetNotFound(f"There is no file {data!r} here, and no such data set on the server.", hint=hint)
+    ids = ", ".join(dataset.id for dataset in known) or "none"
+    raise DatasetNotFound(f"The server has no data set {data!r}.", hint=f"It has: {ids}. A file works too.")
+
+
+def _uploaded(client: Client, path: Path, known: Sequence[Dataset], *, quiet: bool) -> str:
+    try:
+        with path.open("rb") as stream:
+            digest = "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+        same = next((dataset for dataset in known if dataset.digest == digest), None)
+        if same is not None:
+            return same.id
+        if not quiet:
+            note.print(f"Uploading {path.name} ({show.size(path.stat().st_size)}) …", style="dim")
+        return client.upload(path).id
+    except OSError as problem:
+        raise PulsetrainError(f"{path} cannot be read: {problem.strerror or problem}.") from None
+
+
+def _tell(id: str, name: str, state: str, as_json: bool, answer: Any) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        out.print(Text.assemble("Started ", (name, "bold"), f" ({id}), {state}."))
+        note.print(f"See it: pulsetrain watch {id}", style="dim")
+
+
+def _help(context: typer.Context, trainer: str | None, url: str | None) -> None:
+    """The command's own help, and the trainer's flags if a server can be asked."""
+    from pulsetrain.sdk.client import Client
+
+    typer.echo(context.get_help())
+    try:
+        with Client(url, name="cli", timeout_seconds=5.0) as client:
+            chosen = [_trainer(client, trainer)] if trainer is not None else []
+            names = [known.name for known in client.trainers()]
+    except PulsetrainError as problem:
+        note.print(f"The flags of trainers come from the server: {problem.message}", style="dim")
+        return
+    for shown in chosen:
+        out.print(_flag_table(shown))
+    if not chosen:
+        out.print(f"Trainers of the server: {', '.join(names) or 'none'}")
+
+
+def _flag_table(trainer: Trainer) -> Table:
+    table = Table(title=f"Flags of {trainer.name}", title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for heading in ("FLAG", "TYPE", "DEFAULT", ""):
+        table.add_column(heading)
+    for name, rule in trainer.parameters.get("properties", {}).items():
+        kind = " | ".join(map(str, rule["enum"])) if "enum" in rule else str(rule.get("type", ""))
+        bounds = [f"{sign} {rule[key]:g}" for key, sign in (("minimum", "≥"), ("maximum", "≤")) if key in rule]
+        about = rule.get("description") or rule.get("title") or ""
+        default = "" if rule.get("default") is None else str(rule["default"])
+        table.add_row(Text(_flag(name)), Text(" ".join([kind, *bounds])), Text(default), Text(about))
+    return table
