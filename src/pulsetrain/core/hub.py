@@ -18,7 +18,7 @@ PAGE_EVENTS = 500
 PAGE_BYTES = 128 * 1024
 """A page ends with the event that reaches this size; so does one write to a socket."""
 
-_STORE_PAGES = 16
+_STORE_PAGES = 8
 _SHARED_PAGES = 64
 _READER_SECONDS = 25e-6
 """What waking one reader costs, about. Commits that never pause are announced in rounds, so that fan-out takes half of
