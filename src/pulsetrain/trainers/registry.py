@@ -103,14 +103,12 @@ def registered() -> dict[str, Registered]:
 
 def schema_of(function: Callable[..., Any]) -> dict[str, Any]:
     """The JSON Schema of the keyword-only parameters of `function`."""
-    hints = typing.get_type_hints(function, include_extras=True)
+    parameters = inspect.signature(function).parameters.values()
+    asked = [parameter for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+    hints = _hints(function, asked)
     properties: dict[str, Any] = {}
     required: list[str] = []
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-            continue
-        if parameter.name not in hints:
-            raise TypeError(f"The parameter {parameter.name!r} of {function.__qualname__} needs a type.")
+    for parameter in asked:
         properties[parameter.name] = _property(parameter.name, hints[parameter.name])
         if parameter.default is inspect.Parameter.empty:
             required.append(parameter.name)
@@ -118,6 +116,18 @@ def schema_of(function: Callable[..., Any]) -> dict[str, Any]:
             properties[parameter.name]["default"] = parameter.default
     schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
     return schema | {"required": required} if required else schema
+
+
+def _hints(function: Callable[..., Any], asked: list[inspect.Parameter]) -> dict[str, Any]:
+    """The types of some parameters. Those of others may name what is imported for type checkers alone."""
+    for parameter in asked:
+        if parameter.annotation is inspect.Parameter.empty:
+            raise TypeError(f"The parameter {parameter.name!r} of {function.__qualname__} needs a type.")
+
+    def carrier() -> None: ...
+
+    carrier.__annotations__ = {parameter.name: parameter.annotation for parameter in asked}
+    return typing.get_type_hints(carrier, globalns=inspect.unwrap(function).__globals__, include_extras=True)
 
 
 def _property(name: str, hint: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -30,15 +31,22 @@ class Transform(msgspec.Struct, frozen=True):
     """All that leads from a table to numbers and back; it is JSON, so a model file needs no code."""
 
     columns: list[Column]
+    formats: dict[str, str] = {}
+    """How the times of a column are written (strftime)."""
 
     @staticmethod
-    def fitted(frame: pl.DataFrame, seed: int, on_column: Callable[[int], None] = lambda index: None) -> Transform:
+    def fitted(
+        frame: pl.DataFrame,
+        seed: int,
+        formats: dict[str, str] | None = None,
+        on_column: Callable[[int], None] = lambda index: None,
+    ) -> Transform:
         """The transform that suits `frame`. `on_column` is called after each column."""
         columns: list[Column] = []
         for index, series in enumerate(frame):
             columns.append(fit(series, seed))
             on_column(index)
-        return Transform(columns)
+        return Transform(columns, formats or {})
 
     @property
     def seen(self) -> list[Column]:
@@ -85,6 +93,15 @@ class Transform(msgspec.Struct, frozen=True):
             group += bool(column.width)
             place += column.has_alpha
         return pl.DataFrame(series)
+
+    def write_csv(self, frame: pl.DataFrame, path: Path) -> None:
+        """Write decoded rows as CSV, times in the form that the table had them in."""
+        times = [
+            pl.col(name).dt.strftime(form.replace("%#z", "+00:00"))
+            for name, form in self.formats.items()
+            if name in frame.columns and frame[name].dtype.is_temporal()
+        ]
+        frame.with_columns(times).write_csv(path)
 
     def notes(self) -> list[str]:
         """What a reader of the synthetic table should know about columns that are not simply learnt."""
