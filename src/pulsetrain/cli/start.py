@@ -21,10 +21,8 @@ from .terminal import AsJson, Url, note, out, print_json
 if TYPE_CHECKING:
     from pulsetrain.sdk.client import Client, Dataset
 
-SETTINGS: dict[str, Any] = {
-    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-}
-"""For typer: what is no option of ours is a flag of the trainer."""
+CONTEXT: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+"""What is no option of ours is a flag of the trainer."""
 
 
 def start(
