@@ -29,6 +29,7 @@ STATUS: dict[str, int] = {
     "not_acceptable": 406,
     "run_not_active": 409,
     "run_exists": 409,
+    "dataset_in_use": 409,
     "gap": 409,
     "fenced": 409,
     "too_large": 413,

@@ -85,6 +85,12 @@ class DatasetNotFound(PulsetrainError):
     hint = "GET /api/datasets lists the data sets; upload one with POST /api/datasets."
 
 
+class DatasetInUse(PulsetrainError):
+    """A run that has not ended needs the data set."""
+
+    code = "dataset_in_use"
+
+
 class TrainerNotFound(PulsetrainError):
     """There is no such trainer."""
 

@@ -1,4 +1,4 @@
-"""`python -m pulsetrain.tables FILE`: describe one table on stdout, in a process of its own.
+"""`python -m pulsetrain.tables FILE…`: describe tables, one line of JSON each on stdout, in a process of its own.
 
 A server that reads files of strangers does it here: a file that takes all memory, or crashes a parser, ends this
 process and not the server's.
@@ -26,6 +26,7 @@ class Answer(msgspec.Struct):
 
 
 def answer(path: Path) -> Answer:
+    """What there is to say about the file at `path`."""
     try:
         return Answer(describe(read_table(path)))
     except BadTable as problem:
@@ -33,4 +34,5 @@ def answer(path: Path) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(answer(Path(sys.argv[1]))))
+    for file in sys.argv[1:]:
+        sys.stdout.buffer.write(msgspec.json.encode(answer(Path(file))) + b"\n")

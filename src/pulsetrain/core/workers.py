@@ -1,0 +1,105 @@
+"""Work on files of strangers, in short processes that may fail, hang or grow without harm to the server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from pulsetrain.model.errors import BadTable
+
+logger = logging.getLogger(__name__)
+
+_DESCRIBE_SECONDS = 180.0
+_MAKE_SECONDS = 60.0
+
+
+class TableFacts(msgspec.Struct):
+    """What `python -m pulsetrain.tables` says of one file; `table` is its JSON, `null` where there is a problem."""
+
+    table: msgspec.Raw = msgspec.Raw(b"null")
+    problem: str | None = None
+    hint: str = ""
+
+
+class Counts(msgspec.Struct):
+    """Of a table's description, what is kept with the data set."""
+
+    rows: int
+    columns: list[dict[str, object]]
+
+
+class SampleSet(msgspec.Struct):
+    """A file that `python -m pulsetrain.trainers.sample_sets` wrote, and where its data come from."""
+
+    file: str
+    title: str
+    source: str
+    licence: str
+
+
+class WorkerFailed(Exception):
+    """A worker process took too long or ended with an error; the message says which."""
+
+
+async def describe_tables(paths: Sequence[Path]) -> list[TableFacts]:
+    """The facts of each file. A file that breaks the reader has a problem, not an exception."""
+    try:
+        output = await _run("pulsetrain.tables", *map(str, paths), seconds=_DESCRIBE_SECONDS)
+        return [msgspec.json.decode(line, type=TableFacts) for line in output.splitlines()]
+    except WorkerFailed as problem:
+        if len(paths) > 1:
+            return [fact for path in paths for fact in await describe_tables([path])]
+        return [TableFacts(problem=f"The file could not be read: its reader {problem}.", hint="Try a smaller file.")]
+
+
+def counts(facts: TableFacts) -> tuple[int, int]:
+    """Rows and columns of a table that has been described. Raises BadTable for one that could not be."""
+    if facts.problem is not None:
+        raise BadTable(facts.problem, hint=facts.hint)
+    found = msgspec.json.decode(facts.table, type=Counts)
+    return found.rows, len(found.columns)
+
+
+async def write_order_book(path: Path, rows: int, seed: int) -> None:
+    """Write the sample order book. Raises WorkerFailed."""
+    await _run("pulsetrain.core.orderbook", str(path), str(rows), str(seed), seconds=_MAKE_SECONDS)
+
+
+async def write_sample_sets(folder: Path) -> list[SampleSet]:
+    """Write the real sample sets into `folder`; none where the learning libraries are missing or fail."""
+    try:
+        output = await _run("pulsetrain.trainers.sample_sets", str(folder), seconds=_MAKE_SECONDS)
+    except WorkerFailed as problem:
+        logger.error("The sample data sets could not be written: the process %s.", problem)
+        return []
+    return msgspec.json.decode(output, type=list[SampleSet])
+
+
+async def _run(module: str, *arguments: str, seconds: float) -> bytes:
+    """What `python -m module` writes to stdout. Raises WorkerFailed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, errors = await asyncio.wait_for(process.communicate(), seconds)
+    except TimeoutError:
+        raise WorkerFailed(f"took longer than {seconds:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        logger.error("%s failed:\n%s", module, errors.decode(errors="replace")[-4000:])
+        raise WorkerFailed(f"ended with code {process.returncode}")
+    return output
