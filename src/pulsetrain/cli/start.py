@@ -81,7 +81,7 @@ def flags(trainer: Trainer, words: Sequence[str]) -> dict[str, Any]:
         flag, given, text = word[2:].partition("=")
         name, rule = _parameter(trainer, flag)
         if name in texts:
-            raise BadParameters(f"--{flag} is given twice.")
+            raise BadParameters(f"--{flag} is given twice.", hint="Say it once.")
         if given:
             texts[name] = text
         elif name not in (flag, flag.replace("-", "_")):
