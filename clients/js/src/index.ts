@@ -5,7 +5,7 @@ export { fold, foldAll, isActive, isFinal, isNonFinite, mayMove } from "./fold.t
 export { backoff } from "./backoff.ts";
 export { SseParser, type Frame } from "./sse.ts";
 export { ApiError, call, errorFrom, place, type Fetch, type Place } from "./http.ts";
-export { EventStream, type Connection, type StreamOptions } from "./stream.ts";
+export { EventStream, replay, type Connection, type ReplayOptions, type StreamOptions } from "./stream.ts";
 export { Room, type Part, type RoomOptions } from "./room.ts";
-export { LogPart, RunList, RunState, SeriesPart, type SeqLine } from "./runs.ts";
+export { LogPart, RunList, RunState, SeriesPart, SystemPart, type SeqLine, type TimedSample } from "./runs.ts";
 export { Column } from "./series.ts";

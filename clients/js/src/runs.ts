@@ -1,9 +1,11 @@
 /** The parts that rooms are made of: the list of runs, one run, its series, its log. */
+import { formatCursor, parseCursor } from "./cursor.ts";
 import { fold } from "./fold.ts";
 import { call, type Place } from "./http.ts";
 import type { Part } from "./room.ts";
 import { Column } from "./series.ts";
-import type { Event, LogLine, MetricsData, Run, Series } from "./types.ts";
+import { replay } from "./stream.ts";
+import type { Event, LogLine, MetricsData, Run, Series, SystemSample } from "./types.ts";
 
 /** The newest runs, newest first. */
 export class RunList implements Part {
@@ -142,4 +144,48 @@ export class LogPart implements Part {
   #page(query: string, signal?: AbortSignal): Promise<{ cursor: string; lines: SeqLine[]; before: number | null }> {
     return call(this.at, "GET", `/api/runs/${this.id}/logs?${query}`, { signal });
   }
+}
+
+export interface TimedSample extends SystemSample {
+  readonly seq: number;
+  /** Unix seconds. */
+  readonly time: number;
+}
+
+/** The samples of a run's process tree. The past is replayed from the log beside the live ones. */
+export class SystemPart implements Part {
+  /** Oldest first. */
+  samples: TimedSample[] = [];
+
+  /** `onReplayed` is called when the past has been filled in. */
+  constructor(
+    readonly at: Place,
+    readonly id: string,
+    readonly onReplayed: () => void = () => undefined,
+  ) {}
+
+  async load(signal: AbortSignal): Promise<string> {
+    const { cursor: text, run } = await call<{ cursor: string; run: Run }>(this.at, "GET", `/api/runs/${this.id}`, { signal });
+    this.samples = [];
+    const cursor = parseCursor(text);
+    if (cursor) void this.#past({ generation: cursor.generation, seq: run.first_seq }, cursor.seq, signal);
+    return text;
+  }
+
+  apply(event: Event): void {
+    if (event.type === "run.system") this.samples.push(sample(event));
+  }
+
+  async #past(from: { generation: string; seq: number }, upto: number, signal: AbortSignal): Promise<void> {
+    const past: TimedSample[] = [];
+    const onEvent = (event: Event) => void (event.seq <= upto && past.push(sample(event)));
+    await replay({ at: this.at, run: [this.id], type: ["run.system"], cursor: formatCursor(from), onEvent, signal });
+    if (signal.aborted) return;
+    this.samples = [...past, ...this.samples];
+    this.onReplayed();
+  }
+}
+
+function sample(event: Event): TimedSample {
+  return { ...(event.data as unknown as SystemSample), seq: event.seq, time: Date.parse(event.time) / 1000 };
 }

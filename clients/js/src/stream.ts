@@ -199,3 +199,36 @@ async function* chunks(body: ReadableStream<Uint8Array>): AsyncGenerator<string>
     await reader.cancel().catch(() => undefined);
   }
 }
+
+export interface ReplayOptions extends Pick<StreamOptions, "at" | "run" | "type" | "onEvent"> {
+  /** Where to begin: events after it are read. */
+  readonly cursor: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Read what the log holds after `cursor` up to its tail, once. Resolves early where the log cannot serve it any more:
+ * what is replayed is an extra (the past of a sparkline), never what a state is built from.
+ */
+export function replay({ cursor, signal, ...rest }: ReplayOptions): Promise<void> {
+  return new Promise((resolve) => {
+    let taken = false;
+    const finish = () => {
+      stream.stop();
+      resolve();
+    };
+    const stream = new EventStream({
+      ...rest,
+      snapshot: () => {
+        // Asked a second time: the position was reset.
+        if (taken) finish();
+        taken = true;
+        return Promise.resolve(cursor);
+      },
+      onConnection: ({ state }) => state === "refused" && resolve(),
+      onLive: finish,
+    });
+    signal.addEventListener("abort", finish, { once: true });
+    stream.start();
+  });
+}

@@ -1,0 +1,125 @@
+/**
+ * Live data: one connection per tab. The page that is shown enters a room; leaving it lets the connection go, and
+ * coming back goes on from the cursor. A tab that nobody has looked at for a minute sleeps, because browsers allow a
+ * page six connections in all.
+ */
+import { call, Room, RunList, type Connection, type Part } from "pulsetrain";
+import { useEffect, useReducer } from "react";
+import { create } from "zustand";
+import { queries, type Dataset } from "./queries.ts";
+import { server } from "./server.ts";
+
+const SLEEP_AFTER_MS = 60_000;
+
+interface LiveState {
+  connection: Connection;
+  /** When the last data was taken in, for the badge of a page that is offline. */
+  lastLiveAt: number | null;
+}
+
+export const useLive = create<LiveState>(() => ({ connection: { state: "connecting" }, lastLiveAt: null }));
+
+let current: Room | null = null;
+let unsubscribe: (() => void) | null = null;
+
+function follow(room: Room): void {
+  const { connection } = room;
+  useLive.setState((before) => {
+    if (before.connection === connection) return before;
+    const wasLive = before.connection.state === "live" && connection.state !== "live";
+    return { connection, lastLiveAt: wasLive ? Date.now() : before.lastLiveAt };
+  });
+}
+
+/** Make `room` the one that this tab follows. */
+function enter(room: Room): void {
+  if (current !== room) {
+    current?.stop();
+    unsubscribe?.();
+    current = room;
+    unsubscribe = room.subscribe(() => follow(room));
+  }
+  room.start();
+  follow(room);
+}
+
+function leave(room: Room): void {
+  if (current !== room) return;
+  room.stop();
+  unsubscribe?.();
+  current = null;
+}
+
+export function retryNow(): void {
+  current?.retryNow();
+}
+
+let sleep: ReturnType<typeof setTimeout> | undefined;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(sleep);
+  if (document.hidden) sleep = setTimeout(() => current?.stop(true), SLEEP_AFTER_MS);
+  else {
+    current?.start();
+    current?.retryNow();
+  }
+});
+window.addEventListener("online", retryNow);
+
+/** Follow `room` while the calling component is shown, and render it at most every `everyMs` milliseconds. */
+export function useRoom(room: Room, everyMs = 100): void {
+  const [, render] = useReducer((n: number) => n + 1, 0);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let last = 0;
+    const changed = () => {
+      if (timer !== undefined) return;
+      const wait = Math.max(0, last + everyMs - performance.now());
+      timer = setTimeout(() => {
+        timer = undefined;
+        last = performance.now();
+        render();
+      }, wait);
+    };
+    const stop = room.subscribe(changed);
+    enter(room);
+    changed();
+    return () => {
+      clearTimeout(timer);
+      stop();
+      leave(room);
+    };
+  }, [room, everyMs]);
+}
+
+/** Keeps the list of data sets, which is fetched like any resource, as new as the log. */
+class DatasetWatch implements Part {
+  async load(signal: AbortSignal): Promise<string> {
+    const answer = await call<{ cursor: string; datasets: Dataset[] }>(server, "GET", "/api/datasets", { signal });
+    queries.setQueryData(["datasets"], answer.datasets);
+    return answer.cursor;
+  }
+
+  apply(event: { type: string }): void {
+    if (event.type.startsWith("dataset.")) void queries.invalidateQueries({ queryKey: ["datasets"] });
+    if (event.type === "run.artifact") void queries.invalidateQueries({ queryKey: ["models"] });
+  }
+}
+
+export const runList = new RunList(server);
+
+/** What all pages but a run's own follow: every run's state, but neither logs nor machine samples. */
+export const house = new Room({
+  at: server,
+  type: [
+    "run.created",
+    "run.status",
+    "run.lease",
+    "run.stage",
+    "run.progress",
+    "run.metrics",
+    "run.artifact",
+    "command.*",
+    "dataset.*",
+  ],
+  parts: [runList, new DatasetWatch()],
+});

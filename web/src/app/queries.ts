@@ -1,0 +1,130 @@
+/** What the page asks for once and keeps: sessions, data sets, previews, trainers, models. */
+import { ApiError, call } from "pulsetrain";
+import { QueryClient, useQuery } from "@tanstack/react-query";
+import { server } from "./server.ts";
+
+export const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 30_000,
+      retry: (failures, error) => (!(error instanceof ApiError) || error.status === 0) && failures < 3,
+      refetchOnWindowFocus: false,
+    },
+  },
+});
+
+export interface Dataset {
+  id: string;
+  name: string;
+  title: string;
+  rows: number | null;
+  columns: number | null;
+  size: number;
+  digest: string;
+  created_at: string;
+  sample: boolean;
+  source: string | null;
+  licence: string | null;
+  problem: string | null;
+}
+
+export type Cell = string | number | boolean | null;
+
+export interface Column {
+  name: string;
+  kind: "integer" | "number" | "category" | "text" | "datetime" | "boolean" | "constant" | "empty";
+  dtype: string;
+  missing: number;
+  unique: number | null;
+  min: Cell;
+  max: Cell;
+  mean: number | null;
+  std: number | null;
+  top: { value: Cell; count: number }[] | null;
+  histogram: { edges: number[]; counts: number[] } | null;
+}
+
+export interface Table {
+  rows: number;
+  columns: Column[];
+  first_rows: Cell[][];
+  series: Record<string, (number | string | null)[]>;
+  warnings: string[];
+}
+
+export interface Property {
+  type?: string | string[];
+  title?: string;
+  description?: string;
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  enum?: (string | number)[];
+  "x-advanced"?: boolean;
+}
+
+export interface Trainer {
+  name: string;
+  title: string;
+  summary: string;
+  data: "csv" | null;
+  stages: string[];
+  parameters: { properties?: Record<string, Property>; required?: string[] };
+  available: boolean;
+  problem: string | null;
+}
+
+export interface Model {
+  name: string;
+  epoch: number | null;
+  loss: number | null;
+  date: string;
+  run: string;
+  artifact: string;
+  size: number;
+  trainer: string | null;
+  dataset: string | null;
+}
+
+export interface Session {
+  authenticated: boolean;
+  token_required: boolean;
+  version: string;
+}
+
+const get = <T>(path: string, signal?: AbortSignal) => call<T>(server, "GET", path, { signal });
+
+export const useSession = () =>
+  useQuery({ queryKey: ["session"], queryFn: ({ signal }) => get<Session>("/api/session", signal) });
+
+export const useDatasets = () =>
+  useQuery({
+    queryKey: ["datasets"],
+    queryFn: async ({ signal }) => (await get<{ datasets: Dataset[] }>("/api/datasets", signal)).datasets,
+  });
+
+export const usePreview = (id: string | null) =>
+  useQuery({
+    queryKey: ["preview", id],
+    enabled: id !== null,
+    staleTime: Infinity,
+    queryFn: ({ signal }) =>
+      get<{ dataset: Dataset; table: Table }>(`/api/datasets/${encodeURIComponent(id!)}/preview`, signal),
+  });
+
+export const useTrainers = () =>
+  useQuery({
+    queryKey: ["trainers"],
+    queryFn: async ({ signal }) => (await get<{ trainers: Trainer[] }>("/api/trainers", signal)).trainers,
+  });
+
+export const useModels = () =>
+  useQuery({ queryKey: ["models"], queryFn: ({ signal }) => get<Model[]>("/api/models", signal) });
+
+/** What went wrong, and what to do, in the server's own words. */
+export function explain(error: unknown): { message: string; hint: string } {
+  if (error instanceof ApiError) return { message: error.message, hint: error.hint };
+  return { message: error instanceof Error ? error.message : String(error), hint: "" };
+}

@@ -1,0 +1,69 @@
+/** All charts of a run: one view for all, one redraw per frame, and only of charts that can be seen. */
+import type { Column } from "pulsetrain";
+import type { XAxis } from "./derive.ts";
+
+export interface View {
+  readonly axis: XAxis;
+  /** Weight of the past, 0–0.99. */
+  readonly smooth: number;
+  readonly log: boolean;
+  readonly zoom: readonly [number, number] | null;
+}
+
+export interface Drawable {
+  visible: boolean;
+  draw(): void;
+}
+
+export interface Moment {
+  /** Unix seconds under the crosshair. */
+  readonly time: number;
+}
+
+export class Board {
+  view: View = { axis: "step", smooth: 0.6, log: false, zoom: null };
+  /** Unix seconds that relative time counts from. */
+  start = 0;
+  paused = false;
+  onZoom: (zoom: readonly [number, number] | null) => void = () => undefined;
+
+  readonly #charts = new Set<Drawable>();
+  readonly #moments = new Set<(moment: Moment | null) => void>();
+  #frame = 0;
+
+  constructor(readonly columns: ReadonlyMap<string, Column>) {}
+
+  add(chart: Drawable): () => void {
+    this.#charts.add(chart);
+    this.redraw();
+    return () => this.#charts.delete(chart);
+  }
+
+  setView(view: View): void {
+    this.view = view;
+    this.redraw();
+  }
+
+  /** New points came in. */
+  changed(): void {
+    if (!this.paused) this.redraw();
+  }
+
+  redraw(): void {
+    // Hidden tabs get no frames, so they draw nothing.
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      for (const chart of this.#charts) if (chart.visible) chart.draw();
+    });
+  }
+
+  /** The crosshair is at `moment`: tell the log and the machine's samples. */
+  point(moment: Moment | null): void {
+    for (const listener of this.#moments) listener(moment);
+  }
+
+  onMoment(listener: (moment: Moment | null) => void): () => void {
+    this.#moments.add(listener);
+    return () => this.#moments.delete(listener);
+  }
+}

@@ -1,0 +1,35 @@
+/** What a run's page follows: the run, its series, its log and its machine, in one room. */
+import { LogPart, Room, RunState, SeriesPart, SystemPart } from "pulsetrain";
+import { ms } from "../../format.ts";
+import { server } from "../../app/server.ts";
+import { Board } from "../../charts/board.ts";
+
+export interface OpenRun {
+  readonly id: string;
+  readonly room: Room;
+  readonly state: RunState;
+  readonly series: SeriesPart;
+  readonly log: LogPart;
+  readonly machine: SystemPart;
+  readonly board: Board;
+}
+
+let last: OpenRun | null = null;
+
+/** The open run `id`. The one shown last is kept, so that going back to it goes on from its cursor. */
+export function openRun(id: string): OpenRun {
+  if (last?.id === id && last.room.connection.state !== "refused") return last;
+  const state = new RunState(server, id);
+  const series = new SeriesPart(server, id);
+  const log = new LogPart(server, id);
+  const machine = new SystemPart(server, id);
+  const board = new Board(series.columns);
+  const room = new Room({ at: server, run: [id], parts: [state, series, log, machine] });
+  room.subscribe(() => {
+    const { run } = state;
+    if (run) board.start = ms(run.started_at ?? run.created_at) / 1000;
+    board.changed();
+  });
+  last = { id, room, state, series, log, machine, board };
+  return last;
+}

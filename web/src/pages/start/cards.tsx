@@ -1,0 +1,112 @@
+import { useMutation } from "@tanstack/react-query";
+import { call } from "pulsetrain";
+import { Check, FileSpreadsheet, LoaderCircle, Sparkles, Trash2, TriangleAlert } from "lucide-react";
+import { useState, type ReactNode } from "react";
+import { queries, type Dataset } from "../../app/queries.ts";
+import { server } from "../../app/server.ts";
+import { bytes, count } from "../../format.ts";
+import { Confirm } from "../../parts/confirm.tsx";
+import { Problem } from "../../parts/problem.tsx";
+import { Upload } from "./upload.tsx";
+
+interface CardsProps {
+  datasets: Dataset[] | undefined;
+  chosen: string | null;
+  onChoose: (id: string) => void;
+}
+
+export function Cards({ datasets, chosen, onChoose }: CardsProps): ReactNode {
+  const mine = datasets?.filter((each) => !each.sample) ?? [];
+  const samples = datasets?.filter((each) => each.sample) ?? [];
+  return (
+    <section aria-label="Data sets" className="cards">
+      <Upload onDone={onChoose} />
+      <OrderBook onDone={onChoose} />
+      {datasets === undefined && [0, 1, 2].map((key) => <div key={key} className="skeleton card-height" />)}
+      {[...mine, ...samples].map((dataset) => (
+        <Card key={dataset.id} dataset={dataset} chosen={dataset.id === chosen} onChoose={onChoose} />
+      ))}
+    </section>
+  );
+}
+
+function Card({ dataset, chosen, onChoose }: { dataset: Dataset; chosen: boolean; onChoose: (id: string) => void }): ReactNode {
+  const { id, title, name, rows, columns, size, sample, source, licence, problem } = dataset;
+  const origin = [source, licence].filter(Boolean).join(" · ") || (sample ? "" : "Your file");
+  return (
+    <div className="card" data-chosen={chosen}>
+      <button className="card-face" onClick={() => onChoose(id)} aria-pressed={chosen} data-testid={`dataset-card-${id}`}>
+        <span className="row">
+          <FileSpreadsheet className="icon faint" aria-hidden />
+          <b className="cut grow">{title || name}</b>
+          {chosen && <Check className="icon tick" aria-hidden />}
+        </span>
+        {problem ? (
+          <span className="problem">
+            <TriangleAlert className="icon" aria-hidden />
+            {problem}
+          </span>
+        ) : (
+          <span className="size">
+            {rows === null ? "rows not counted yet" : `${count(rows)} rows × ${count(columns)} columns`}
+            <span className="faint"> · {bytes(size)}</span>
+          </span>
+        )}
+        <span className="faint origin" title={origin}>
+          {origin}
+        </span>
+      </button>
+      {!sample && <Remove dataset={dataset} />}
+    </div>
+  );
+}
+
+function Remove({ dataset }: { dataset: Dataset }): ReactNode {
+  const [open, setOpen] = useState(false);
+  const remove = useMutation({
+    mutationFn: () => call(server, "DELETE", `/api/datasets/${encodeURIComponent(dataset.id)}`),
+    onSuccess: async () => {
+      setOpen(false);
+      await queries.invalidateQueries({ queryKey: ["datasets"] });
+    },
+  });
+  return (
+    <>
+      <button className="button quiet small icon-only remove" onClick={() => setOpen(true)} aria-label={`Delete ${dataset.name}`} title="Delete">
+        <Trash2 className="icon" />
+      </button>
+      <Confirm
+        open={open}
+        onOpenChange={setOpen}
+        title={`Delete ${dataset.name}?`}
+        text="The file is removed from the server. Runs that used it keep their results."
+        action="Delete"
+        onConfirm={() => remove.mutate()}
+      >
+        {remove.isError && <Problem error={remove.error} />}
+      </Confirm>
+    </>
+  );
+}
+
+/** Makes a sample of its own: a synthetic multi-level order book. */
+function OrderBook({ onDone }: { onDone: (id: string) => void }): ReactNode {
+  const make = useMutation({
+    mutationFn: () => call<{ dataset: Dataset }>(server, "POST", "/api/datasets/order-book", { body: {} }),
+    onSuccess: async ({ dataset }) => {
+      await queries.invalidateQueries({ queryKey: ["datasets"] });
+      onDone(dataset.id);
+    },
+  });
+  const Icon = make.isPending ? LoaderCircle : Sparkles;
+  return (
+    <button className="card card-face action" onClick={() => make.mutate()} disabled={make.isPending} data-testid="order-book">
+      <span className="row">
+        <Icon className="icon" aria-hidden />
+        <b>{make.isPending ? "Making it…" : "Make an order book"}</b>
+      </span>
+      <span className="size">A day of bids and asks for 8 bonds, 5 levels deep</span>
+      {make.isError ? <Problem error={make.error} /> : <span className="faint origin">Generated here, new each time</span>}
+    </button>
+  );
+}

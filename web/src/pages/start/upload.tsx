@@ -1,0 +1,129 @@
+import { errorFrom, ApiError } from "pulsetrain";
+import { Upload as UploadIcon, X } from "lucide-react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
+import { queries, type Dataset } from "../../app/queries.ts";
+import { bytes, percent } from "../../format.ts";
+import { Bar } from "../../parts/bar.tsx";
+import { Problem } from "../../parts/problem.tsx";
+
+type Task = { file: File; sent: number } | { error: unknown } | null;
+
+/** Send `file` and tell how far it is; fetch cannot tell, so this is an XMLHttpRequest. */
+function send(file: File, onSent: (bytes: number) => void, signal: AbortSignal): Promise<Dataset> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const body = new FormData();
+    body.append("file", file);
+    request.upload.onprogress = (event) => onSent(event.loaded);
+    request.onload = () => {
+      if (request.status >= 200 && request.status < 300) resolve((JSON.parse(request.responseText) as { dataset: Dataset }).dataset);
+      else reject(errorFrom(request.status, request.responseText));
+    };
+    request.onerror = () => reject(new ApiError(0, "unreachable", `${file.name} could not be sent: the connection broke.`, "Is the server still running? Try again."));
+    signal.addEventListener("abort", () => request.abort());
+    request.open("POST", "/api/datasets");
+    request.setRequestHeader("Accept", "application/json");
+    request.send(body);
+  });
+}
+
+/** A place to drop a file, and a button for those who do not drag. The whole window takes a drop. */
+export function Upload({ onDone }: { onDone: (id: string) => void }): ReactNode {
+  const [task, setTask] = useState<Task>(null);
+  const [over, setOver] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const abort = useRef<AbortController | null>(null);
+
+  const take = async (files: FileList | null | undefined) => {
+    const file = files?.[0];
+    if (!file) return;
+    abort.current?.abort();
+    const { signal } = (abort.current = new AbortController());
+    setTask({ file, sent: 0 });
+    try {
+      if (files.length > 1) throw new ApiError(0, "one_file", "Please drop one file at a time.", "Each CSV file is a data set of its own.");
+      if (file.size === 0) throw new ApiError(0, "empty", `${file.name} is empty.`, "Choose a CSV file with a header line and rows.");
+      const dataset = await send(file, (sent) => setTask({ file, sent }), signal);
+      await queries.invalidateQueries({ queryKey: ["datasets"] });
+      setTask(null);
+      onDone(dataset.id);
+    } catch (error) {
+      if (!signal.aborted) setTask({ error });
+    }
+  };
+  useWindowDrop(setOver, (files) => void take(files));
+
+  const sending = task !== null && "file" in task;
+  return (
+    <div className="card drop" data-over={over} data-testid="drop">
+      <input
+        ref={input}
+        type="file"
+        accept=".csv,.tsv,.txt,text/csv"
+        className="sr"
+        tabIndex={-1}
+        aria-label="CSV file"
+        data-testid="upload-input"
+        onChange={(event) => {
+          void take(event.target.files);
+          event.target.value = "";
+        }}
+      />
+      {sending ? (
+        <div className="sending">
+          <span className="row">
+            <b className="cut grow">{task.file.name}</b>
+            <button className="button quiet small icon-only" aria-label="Cancel the upload" onClick={() => (abort.current?.abort(), setTask(null))}>
+              <X className="icon" />
+            </button>
+          </span>
+          <Bar percent={(100 * task.sent) / task.file.size} name={`Upload of ${task.file.name}`} />
+          <span className="faint">
+            {task.sent >= task.file.size ? "Reading it…" : `${percent((100 * task.sent) / task.file.size)} of ${bytes(task.file.size)}`}
+          </span>
+        </div>
+      ) : (
+        <button className="card-face action" onClick={() => input.current?.click()}>
+          <span className="row">
+            <UploadIcon className="icon" aria-hidden />
+            <b>{over ? "Drop it here" : "Upload a CSV"}</b>
+          </span>
+          <span className="size">Drop a file anywhere, or click to choose one</span>
+          {task === null && <span className="faint origin">Any table with a header line</span>}
+        </button>
+      )}
+      {task !== null && "error" in task && <Problem error={task.error} testid="upload-error" />}
+    </div>
+  );
+}
+
+function useWindowDrop(onOver: (over: boolean) => void, onFiles: (files: FileList | null | undefined) => void): void {
+  const latest = useRef({ onOver, onFiles });
+  latest.current = { onOver, onFiles };
+  useEffect(() => {
+    let depth = 0;
+    const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") === true;
+    const listeners = {
+      dragenter: (event: DragEvent) => {
+        if (hasFiles(event)) latest.current.onOver((depth += 1) > 0);
+      },
+      dragleave: (event: DragEvent) => {
+        if (hasFiles(event)) latest.current.onOver((depth = Math.max(0, depth - 1)) > 0);
+      },
+      dragover: (event: DragEvent) => {
+        if (hasFiles(event)) event.preventDefault();
+      },
+      drop: (event: DragEvent) => {
+        if (!hasFiles(event)) return;
+        event.preventDefault();
+        depth = 0;
+        latest.current.onOver(false);
+        latest.current.onFiles(event.dataTransfer?.files);
+      },
+    };
+    for (const [name, listener] of Object.entries(listeners)) window.addEventListener(name, listener as EventListener);
+    return () => {
+      for (const [name, listener] of Object.entries(listeners)) window.removeEventListener(name, listener as EventListener);
+    };
+  }, []);
+}

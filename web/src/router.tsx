@@ -1,0 +1,89 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { Shell } from "./app/shell.tsx";
+import { Missing } from "./pages/missing.tsx";
+import { RunsPage } from "./pages/runs.tsx";
+import { StartPage } from "./pages/start/page.tsx";
+import { Crash } from "./parts/crash.tsx";
+
+const text = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : typeof value === "number" ? String(value) : undefined;
+const oneOf = <T extends string>(value: unknown, ...choices: T[]): T | undefined => choices.find((choice) => choice === value);
+
+export interface StartSearch {
+  data?: string | undefined;
+  view?: "rows" | "plot" | undefined;
+  trainer?: string | undefined;
+}
+
+export interface RunsSearch {
+  q?: string | undefined;
+  state?: "active" | "ended" | undefined;
+}
+
+export interface RunSearch {
+  tab?: "report" | "details" | undefined;
+  x?: "relative" | "wall" | "epoch" | undefined;
+  /** Weight of the past, 0–0.99; the page's default when absent. */
+  smooth?: number | undefined;
+  log?: true | undefined;
+  /** `from~to` on the x axis. */
+  zoom?: string | undefined;
+  level?: "info" | "warning" | "error" | undefined;
+  q?: string | undefined;
+}
+
+const root = createRootRoute({ component: Shell, notFoundComponent: () => <Missing />, errorComponent: Crash });
+
+const start = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: StartPage,
+  validateSearch: (search: Record<string, unknown>): StartSearch => ({
+    data: text(search["data"]),
+    view: oneOf(search["view"], "rows", "plot"),
+    trainer: text(search["trainer"]),
+  }),
+});
+
+const runs = createRoute({
+  getParentRoute: () => root,
+  path: "/runs",
+  component: RunsPage,
+  validateSearch: (search: Record<string, unknown>): RunsSearch => ({
+    q: text(search["q"]),
+    state: oneOf(search["state"], "active", "ended"),
+  }),
+});
+
+const run = createRoute({
+  getParentRoute: () => root,
+  path: "/runs/$id",
+  component: lazyRouteComponent(() => import("./pages/run/page.tsx"), "RunPage"),
+  validateSearch: (search: Record<string, unknown>): RunSearch => ({
+    tab: oneOf(search["tab"], "report", "details"),
+    x: oneOf(search["x"], "relative", "wall", "epoch"),
+    smooth: typeof search["smooth"] === "number" ? Math.min(0.99, Math.max(0, search["smooth"])) : undefined,
+    log: search["log"] === true ? true : undefined,
+    zoom: typeof search["zoom"] === "string" && /^-?[\d.e+]+~-?[\d.e+]+$/.test(search["zoom"]) ? search["zoom"] : undefined,
+    level: oneOf(search["level"], "info", "warning", "error"),
+    q: text(search["q"]),
+  }),
+});
+
+const models = createRoute({
+  getParentRoute: () => root,
+  path: "/models",
+  component: lazyRouteComponent(() => import("./pages/models.tsx"), "ModelsPage"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([start, runs, run, models]),
+  defaultPreload: "intent",
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
