@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pulsetrain.core.datasets import Dataset
 from pulsetrain.model.runs import Run
 from pulsetrain.model.trainers import Trainer
 from pulsetrain.wire.event_data import Number, UnixSeconds
@@ -92,23 +93,6 @@ class Acknowledged(msgspec.Struct):
     lease_seconds: float
 
 
-class Dataset(msgspec.Struct):
-    """A CSV file. Rows and columns are null until counted; `problem` says why it cannot be used."""
-
-    id: str
-    name: str
-    title: str
-    rows: int | None
-    columns: int | None
-    size: int
-    digest: str
-    created_at: str
-    sample: bool
-    source: str | None
-    licence: str | None
-    problem: str | None
-
-
 class DatasetList(msgspec.Struct):
     cursor: str
     datasets: list[Dataset]
@@ -123,7 +107,7 @@ class Deleted(msgspec.Struct):
     cursor: str
 
 
-class OrderBookRequest(msgspec.Struct):
+class OrderBookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: int | None = None
     seed: int | None = None
 
@@ -150,8 +134,16 @@ class Column(msgspec.Struct):
     max: Any
     mean: float | None
     std: float | None
+    quartiles: list[float] | None
     top: list[Frequent]
     histogram: Histogram | None
+
+
+class Index(msgspec.Struct):
+    """The first column of dates: the last values of the series stand beside these."""
+
+    name: str
+    values: list[Any]
 
 
 class Table(msgspec.Struct):
@@ -160,7 +152,10 @@ class Table(msgspec.Struct):
     rows: int
     columns: list[Column]
     first_rows: list[list[Any]]
-    series: dict[str, list[float | None]]
+    series: dict[str, list[Any]]
+    index: Index | None
+    delimiter: str
+    encoding: str
     warnings: list[str]
 
 

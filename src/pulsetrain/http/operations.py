@@ -189,7 +189,7 @@ STREAM = (
         about="Server-sent events: `hello`, the events (unnamed), `live` once caught up, `heartbeat`, `reset` where "
         "the position cannot be served, `bye`. Every frame but `bye` has an id; send the last one to go on from there.",
         parameters=(_RUN_FILTER, _TYPE_FILTER, _CURSOR, _LAST_ID),
-        errors=("bad_request",),
+        errors=("bad_request", "not_acceptable"),
         secret="run token or token",
     ),
 )
@@ -224,7 +224,7 @@ DATA = (
         "Data",
         "Delete a data set",
         answers.Deleted,
-        errors=("dataset_not_found",),
+        errors=("dataset_not_found", "dataset_in_use"),
     ),
     Operation(
         "GET",
