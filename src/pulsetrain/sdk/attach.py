@@ -59,7 +59,7 @@ def identity(pid: int) -> str:
 
 def start_supervisor(folder: SpoolFolder) -> None:
     """Start it so that it is no child of this process: it outlives it, and nobody waits for it. Raises OSError."""
-    command = [sys.executable, "-m", "pulsetrain.cli.main", "exec", "--attach", str(os.getpid()), "--spool"]
+    command = [sys.executable, "-m", "pulsetrain.supervisor.main", "--attach", str(os.getpid()), "--spool"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PULSETRAIN_")}
     for key in ("PULSETRAIN_TOKEN", "PULSETRAIN_URL", "PULSETRAIN_HOME"):
         if key in os.environ:

@@ -25,6 +25,7 @@ class Command(msgspec.Struct, frozen=True):
     id: str
     command: str
     arguments: dict[str, Any] = {}
+    by: str | None = None
 
 
 class Commands:

@@ -23,7 +23,9 @@ class Note(msgspec.Struct, kw_only=True):
     url: str
     name: str | None = None
     register: dict[str, Any] | None = None
-    """Body of `POST /api/runs`, until the server has confirmed it."""
+    """Body of `POST /api/runs`, for a run that no server started."""
+    registered: bool = False
+    """Whether the server has taken it."""
     attached: str | None = None
     """`pid-starttime` of a training process that its supervisor did not start."""
     shipped: bool = False

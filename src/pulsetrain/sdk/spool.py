@@ -13,6 +13,7 @@ import errno
 import mmap
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -23,6 +24,7 @@ import msgspec
 from pulsetrain.wire.spool import HEADER_SIZE, MAX_BODY, frame, pack_header, scan
 
 _WINDOW = 256 * 1024
+_CHUNK = 1024 * 1024
 _POPULATE_WRITE = 23
 """madvise(2) MADV_POPULATE_WRITE, Linux 5.14: makes all pages writable now, not each at its first touch."""
 
@@ -188,11 +190,30 @@ class SpoolWriter:
 
     def _continue(self, path: Path) -> None:
         """Find the end of what an earlier writer of this file left, and clear what is torn behind it."""
-        found = scan(path.read_bytes())
-        if found.bodies:
-            self.rows = last_row(found.bodies[-1])
-        os.ftruncate(self._descriptor, found.size)
-        self._position = found.size
+        last = None
+        for body, self._position in bodies(path):  # the place after the last one stays
+            last = body
+        if last is not None:
+            self.rows = last_row(last)
+        os.ftruncate(self._descriptor, self._position)
+
+
+def bodies(path: Path) -> Iterator[tuple[bytes, int]]:
+    """The whole records of a file, each with the place where it ends. Raises OSError."""
+    with path.open("rb") as file:
+        place, size = 0, _CHUNK
+        while True:
+            file.seek(place)
+            piece = file.read(size)
+            found = scan(piece)
+            for body in found.bodies:
+                place += HEADER_SIZE + len(body)
+                yield body, place
+            if len(piece) < size or (found.bodies and found.end == "zeros"):
+                return
+            size = _CHUNK if found.bodies else MAX_BODY + HEADER_SIZE
+            if not found.bodies and len(piece) >= size:
+                return
 
 
 def last_row(body: bytes) -> int:
