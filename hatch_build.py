@@ -11,7 +11,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,4 +133,4 @@ else:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
