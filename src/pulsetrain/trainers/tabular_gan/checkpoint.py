@@ -60,7 +60,7 @@ class Checkpoint:
 
     @staticmethod
     def load(path: Path) -> Checkpoint:
-        """The checkpoint in the file `path`. Raises BadModel or BadParameters, or OSError if it cannot be read."""
+        """The checkpoint in the file `path`. Raises BadParameters, or OSError if it cannot be read."""
         content = load_tensors(path)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise BadParameters(f"{path.name} is not a checkpoint of the tabular GAN.")

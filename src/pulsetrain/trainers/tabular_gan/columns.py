@@ -195,7 +195,8 @@ class Numeric(msgspec.Struct, frozen=True, tag=True):
             lattice = np.array(self.lattice)
             return lattice[np.searchsorted((lattice[1:] + lattice[:-1]) / 2, values)]
         if self.step:
-            values = np.round(values / self.step) * self.step
+            digits = max(0, -round(np.log10(self.step)))
+            values = np.round(np.round(values / self.step) * self.step, digits)
         return np.clip(values, self.minimum, self.maximum)
 
 

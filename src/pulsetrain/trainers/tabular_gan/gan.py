@@ -131,6 +131,11 @@ class Critic(nn.Module):  # type: ignore[misc]  # torch has no types here
         before = self.second(before * self._gate(before, random))
         return self.last(before * self._gate(before, random)).squeeze(1)
 
+    def hidden(self, rows: Tensor) -> Tensor:
+        """The last hidden layer (rows × units), with nothing dropped."""
+        first = functional.leaky_relu(self.first(rows), SLOPE)
+        return functional.leaky_relu(self.second(first), SLOPE)
+
     def slopes(self, rows: Tensor, random: torch.Generator) -> Tensor:
         """The gradient of the score by `rows`, itself differentiable by the weights.
 

@@ -157,7 +157,7 @@ class Stages:
         """Measure synthetic rows against real ones that the network never saw."""
         self._begin("Evaluate")
         about = {"trainer": "tabular-gan", "dataset": self.data.name, "rows": self.learnt.height}
-        self.model = Model.of(self.gan, self.transform, {**about, "epochs": self.gan.epoch})
+        self.model = Model.of(self.gan, self.transform, self.encoded, {**about, "epochs": self.gan.epoch})
         synthetic = self.model.sample(min(self.learnt.height, MAX_EVALUATED), self.settings.seed)
         parts = ["columns", "pairs", "detection", "utility", "duplicates"]
 

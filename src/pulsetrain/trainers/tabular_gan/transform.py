@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
@@ -94,14 +95,14 @@ class Transform(msgspec.Struct, frozen=True):
             place += column.has_alpha
         return pl.DataFrame(series)
 
-    def write_csv(self, frame: pl.DataFrame, path: Path) -> None:
+    def write_csv(self, frame: pl.DataFrame, to: Path | BinaryIO) -> None:
         """Write decoded rows as CSV, times in the form that the table had them in."""
         times = [
             pl.col(name).dt.strftime(form.replace("%#z", "+00:00"))
             for name, form in self.formats.items()
             if name in frame.columns and frame[name].dtype.is_temporal()
         ]
-        frame.with_columns(times).write_csv(path)
+        frame.with_columns(times).write_csv(to)
 
     def notes(self) -> list[str]:
         """What a reader of the synthetic table should know about columns that are not simply learnt."""
