@@ -1,0 +1,81 @@
+"""The native routes of data sets (PROTOCOL §4)."""
+
+from __future__ import annotations
+
+import random
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from pulsetrain.core.datasets import ORDER_BOOK_ROWS
+
+from .answers import OrderBookRequest
+from .bodies import Json, answer, known_parameters, read_json
+from .multipart import uploaded_file
+from .services import services
+
+
+async def list_datasets(request: Request) -> Response:
+    known_parameters(request, ())
+    cursor, datasets = await services(request).datasets.all()
+    return answer(cursor, datasets=datasets)
+
+
+async def upload_dataset(request: Request) -> Response:
+    known_parameters(request, ())
+    datasets = services(request).datasets
+    file = await uploaded_file(request, datasets.too_large(), datasets.upload_limit)
+    cursor, dataset = await datasets.upload(file.filename, file.chunks)
+    return answer(cursor, 201, dataset=dataset)
+
+
+async def make_order_book(request: Request) -> Response:
+    known_parameters(request, ())
+    asked = await read_json(request, OrderBookRequest, default=OrderBookRequest())
+    rows = ORDER_BOOK_ROWS if asked.rows is None else asked.rows
+    # Without a seed each one is another; its title says which seed it was, so that it can be made again.
+    seed = random.randrange(1_000_000) if asked.seed is None else asked.seed
+    cursor, dataset = await services(request).datasets.order_book(rows, seed)
+    return answer(cursor, 201, dataset=dataset)
+
+
+async def get_dataset(request: Request) -> Response:
+    known_parameters(request, ())
+    cursor, dataset = await services(request).datasets.get(request.path_params["id"])
+    return answer(cursor, dataset=dataset)
+
+
+async def delete_dataset(request: Request) -> Response:
+    known_parameters(request, ())
+    return answer(await services(request).datasets.delete(request.path_params["id"]))
+
+
+async def preview_dataset(request: Request) -> Response:
+    known_parameters(request, ())
+    dataset, table = await services(request).datasets.preview(request.path_params["id"])
+    return Json({"dataset": dataset, "table": table})
+
+
+async def get_file(request: Request) -> Response:
+    known_parameters(request, ())
+    datasets = services(request).datasets
+    await datasets.ready()
+    path = datasets.path(request.path_params["id"])
+    return FileResponse(
+        path,
+        media_type="text/csv",
+        filename=path.name,
+        headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"},
+    )
+
+
+routes: list[BaseRoute] = [
+    Route("/api/datasets", list_datasets, methods=["GET"]),
+    Route("/api/datasets", upload_dataset, methods=["POST"]),
+    Route("/api/datasets/order-book", make_order_book, methods=["POST"]),
+    Route("/api/datasets/{id}", get_dataset, methods=["GET"]),
+    Route("/api/datasets/{id}", delete_dataset, methods=["DELETE"]),
+    Route("/api/datasets/{id}/preview", preview_dataset),
+    Route("/api/datasets/{id}/file", get_file),
+]
