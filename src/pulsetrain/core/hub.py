@@ -6,13 +6,16 @@ A reader is a cursor, never a queue: slow ones cost no memory here, they read ol
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pulsetrain.model.log import Filter, Page, Stored, View
 from pulsetrain.ports import EventLog
 from pulsetrain.wire.frames import event_frame
 from pulsetrain.wire.subscription import wants
+
+logger = logging.getLogger("pulsetrain.hub")
 
 PAGE_EVENTS = 500
 PAGE_BYTES = 128 * 1024
@@ -20,10 +23,9 @@ PAGE_BYTES = 128 * 1024
 
 _STORE_PAGES = 8
 _SHARED_PAGES = 64
-_READER_SECONDS = 25e-6
-"""What waking one reader costs, about. Commits that never pause are announced in rounds, so that fan-out takes half of
-the core at most; the pace of a lone reader is that of the commits."""
 _LONGEST_PAUSE = 0.05
+"""Seconds. After each announcement comes a pause as long as the announcement took, up to this: when commits never
+pause, fan-out takes half of the core at most, and what was committed meanwhile goes out in one write per reader."""
 
 
 class HubPage(Page, frozen=True):
@@ -48,7 +50,7 @@ class _Circle:
     def __init__(self, seen: int) -> None:
         self.readers: set[Reader] = set()
         self.seen = seen
-        """Nothing up to here is for them. Moving this one number moves all their cursors."""
+        """All up to here has been given to them, or is not for them. Moving this one number moves all their cursors."""
 
 
 class Hub:
@@ -65,8 +67,9 @@ class Hub:
         self._max_readers = max_readers
         self._pages: dict[tuple[int, Filter], HubPage] = {}
         self._older: OrderedDict[tuple[int, Filter], asyncio.Task[HubPage]] = OrderedDict()
-        self._announced_at = 0.0
-        self._announcing: asyncio.TimerHandle | None = None
+        self._view = log.view()
+        self._announcing: asyncio.Handle | None = None
+        self._next_at = 0.0
         self._left = asyncio.Event()
         self.closing: str | None = None
         """Why streams are being ended, or None."""
@@ -85,15 +88,17 @@ class Hub:
     def view(self) -> View:
         """What has been announced to readers."""
         view = self._log.view()
-        return View(view.generation, view.oldest, self._tail)
+        if view.oldest != self._view.oldest or self._tail != self._view.tail:
+            self._view = View(view.generation, view.oldest, self._tail)
+        return self._view
 
     def newest_view(self) -> View:
         """What is durable: every cursor that was given out is in it. Subscriptions start from this."""
         return self._log.view()
 
-    def open(self, filter: Filter) -> Reader:
-        """A new reader; it must be closed."""
-        reader = Reader(self, filter)
+    def open(self, filter: Filter, hand_over: Callable[[HubPage], bool] | None = None) -> Reader:
+        """A new reader; it must be closed. While it waits, `hand_over(page)` may take a page at once: see Reader."""
+        reader = Reader(self, filter, hand_over)
         self._readers.add(reader)
         return reader
 
@@ -147,25 +152,43 @@ class Hub:
         if self._announcing is not None:
             return
         loop = asyncio.get_running_loop()
-        pause = min(_LONGEST_PAUSE, _READER_SECONDS * len(self._readers))
-        due = self._announced_at + pause
-        if loop.time() >= due:
+        if loop.time() >= self._next_at:
             self._announce()
         else:
-            self._announcing = loop.call_at(due, self._announce)
+            self._announcing = loop.call_at(self._next_at, self._announce)
 
     def _announce(self) -> None:
-        self._announcing = None
-        self._announced_at = asyncio.get_running_loop().time()
-        before, self._tail = self._tail, self._ring.tail
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._tail = self._ring.tail
         self._pages.clear()
         for filter, circle in list(self._circles.items()):
-            if self._ring.any(before, filter):
+            self._tell(circle, self.recent(circle.seen, filter))
+            if not circle.readers:
                 del self._circles[filter]
-                for reader in circle.readers:
-                    reader.ring()
-            else:
-                circle.seen = self._tail
+        # The readers that were rung run in the loop's next round, and what they write goes out after it.
+        self._announcing = loop.call_soon(loop.call_soon, self._announced, began)
+
+    def _announced(self, began: float) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._next_at = now + min(_LONGEST_PAUSE, now - began)
+        self._announcing = None
+        if self._ring.tail > self._tail:
+            self._announcing = loop.call_at(self._next_at, self._announce)
+
+    def _tell(self, circle: _Circle, page: HubPage | None) -> None:
+        """Give `page` to those who wait in `circle`, or wake them to fetch what there is."""
+        if page is None or page.upto < self._tail:
+            left = set(circle.readers)
+        elif page.events:
+            left = {reader for reader in circle.readers if not reader.offer(page)}
+        else:
+            left = set()
+        circle.readers -= left
+        for reader in left:
+            reader.woken_at(circle.seen)
+        circle.seen = self._tail
 
     def _join(self, reader: Reader) -> _Circle:
         circle = self._circles.get(reader.filter)
@@ -186,23 +209,30 @@ class Hub:
 
 
 class Reader:
-    """One reader's bell."""
+    """One reader's bell.
 
-    def __init__(self, hub: Hub, filter: Filter) -> None:
+    Waking a task costs more than most writes. So a reader that waits at the tail is first offered the page itself:
+    `hand_over(page)` takes it and returns True, or returns False at once, and then the reader is woken to fetch it.
+    """
+
+    def __init__(self, hub: Hub, filter: Filter, hand_over: Callable[[HubPage], bool] | None) -> None:
         self.filter = filter
         self._hub = hub
+        self._hand_over = hand_over
         self._rung = False
+        self._after = 0
         self._waiting: asyncio.Future[None] | None = None
 
     async def wait(self, after: int) -> int:
         """Wait at `after` for an event that the filter lets pass, or for `ring`.
 
-        Returns the seq up to which there is nothing for this reader: `after` or more.
+        Returns the seq up to which this reader has all that there is for it: `after` or more.
         """
         hub = self._hub
         if self._rung or after < hub._tail:
             self._rung = False
             return after
+        self._after = after
         circle = hub._join(self)
         self._waiting = asyncio.get_running_loop().create_future()
         try:
@@ -210,14 +240,33 @@ class Reader:
         finally:
             self._waiting = None
             self._rung = False
-            hub._leave(self, circle)
-        return max(after, circle.seen)
+            if self in circle.readers:
+                self._after = max(self._after, circle.seen)
+                hub._leave(self, circle)
+        return self._after
 
     def ring(self) -> None:
         """Wake the reader, or keep it from going to sleep."""
         self._rung = True
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+
+    def offer(self, page: HubPage) -> bool:
+        """Whether the reader has taken `page`, the next one for all who wait with it."""
+        # A reader may be ahead of what has been announced: the store knew more than the hub when it asked.
+        ahead = bool(page.events) and page.events[0].seq <= self._after
+        if self._hand_over is None or ahead:
+            return False
+        try:
+            return self._hand_over(page)
+        except Exception:
+            # Its own task meets the same error when it is woken; the other readers shall not.
+            logger.exception("A stream cannot take its events")
+            return False
+
+    def woken_at(self, seen: int) -> None:
+        self._after = max(self._after, seen)
+        self.ring()
 
     def close(self) -> None:
         self._hub._close(self)
@@ -256,13 +305,6 @@ class _Ring:
         del self._events[:drop], self._frames[:drop]
         self._bytes -= size
         self._first += drop
-
-    def any(self, after: int, filter: Filter) -> bool:
-        """Whether an event above `after` passes; True when that is no longer known."""
-        start = after + 1 - self._first
-        if start < 0 or not (filter.runs or filter.types):
-            return True
-        return any(wants(filter, self._events[index]) for index in range(start, len(self._events)))
 
     def page(self, after: int, tail: int, filter: Filter) -> HubPage | None:
         """The next events above `after` and up to `tail`, or None if the ring does not reach so far back."""

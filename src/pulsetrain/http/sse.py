@@ -13,7 +13,7 @@ from pulsetrain.core.hub import PAGE_BYTES, Hub, HubPage
 from pulsetrain.wire.frames import MEDIA_TYPE, signal_frame
 from pulsetrain.wire.subscription import Bye, Fetch, Hello, Signal, Subscription, Wait
 
-from .transport import transport_of, unread_bytes
+from .transport import Socket, chunked, socket_of, unread_bytes
 
 logger = logging.getLogger("pulsetrain.http")
 
@@ -100,8 +100,9 @@ class _Stream:
         self._hub = hub
         self._subscription = subscription
         self._translation = translation
-        self._reader = hub.open(subscription.filter)
-        self._watch = _Watch(transport_of(scope))
+        self._socket = socket_of(scope)
+        self._reader = hub.open(subscription.filter, self._hand_over if self._socket is not None else None)
+        self._watch = _Watch(self._socket)
         self._loop = asyncio.get_running_loop()
         self._beat_at = self._next_beat()
         self._gone = self._ended = False
@@ -152,6 +153,15 @@ class _Stream:
                 size += len(parts[-1])
         return parts, None
 
+    def _hand_over(self, page: HubPage) -> bool:
+        """Write a page while this stream waits, without waking its task; False if the socket is not ready for it."""
+        if self._socket is None or not self._socket.idle:
+            return False
+        body = self._translation.page(page)
+        if body:
+            self._socket.write(_shared_chunk(body))
+        return True
+
     async def _write(self, body: bytes) -> None:
         if not body and not self._ended:
             return
@@ -186,6 +196,17 @@ class _Stream:
         self._schedule_tick()
 
 
+_last_chunk = (b"", b"")
+
+
+def _shared_chunk(body: bytes) -> bytes:
+    """The chunk of `body`; readers that are given the same bytes one after the other share one."""
+    global _last_chunk  # A memory of one entry, of the one event loop.
+    if _last_chunk[0] is not body:
+        _last_chunk = (body, chunked(body))
+    return _last_chunk[1]
+
+
 class _Stalled(Exception):
     """The socket made no progress for too long."""
 
@@ -193,8 +214,8 @@ class _Stalled(Exception):
 class _Watch:
     """Tells a slow socket from a dead one: progress is any byte that the other end took."""
 
-    def __init__(self, transport: asyncio.Transport | None) -> None:
-        self._transport = transport
+    def __init__(self, socket: Socket | None) -> None:
+        self._transport = socket.transport if socket is not None else None
         self._task = asyncio.current_task()
         self._write = 0
         self._writing = False

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from pulsetrain.http import sse
+from pulsetrain.http.transport import chunked, unread_bytes
+
+
+class Transport:
+    """As much of a transport as the watch looks at; `unread` is what the other end has not taken."""
+
+    def __init__(self) -> None:
+        self.unread = 100_000
+        self.aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def get_extra_info(self, name: str) -> None:
+        return None
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def watch_of(transport: Any) -> sse._Watch:
+    async def make() -> sse._Watch:
+        watch = sse._Watch(None)
+        watch._transport = transport
+        return watch
+
+    return asyncio.run(make())
+
+
+def test_a_slow_socket_is_waited_for_and_a_dead_one_is_not() -> None:
+    transport = Transport()
+    watch = watch_of(transport)
+    watch.begin()
+    for second in range(0, 600, 5):
+        transport.unread -= 1
+        watch.look(float(second))
+    assert not transport.aborted, "a byte in five seconds is progress"
+    for second in range(600, 600 + int(sse.STALL_SECONDS), 5):
+        watch.look(float(second))
+        assert not transport.aborted
+    watch.look(600 + sse.STALL_SECONDS)
+    assert transport.aborted and watch.stalled
+
+
+def test_a_write_that_ended_is_progress() -> None:
+    transport = Transport()
+    watch = watch_of(transport)
+    for second in range(0, 300, 5):
+        watch.begin()
+        watch.look(float(second))
+        watch.end()
+    assert not transport.aborted
+
+
+def test_a_quiet_stream_is_no_stall() -> None:
+    transport = Transport()
+    watch = watch_of(transport)
+    for second in range(0, 300, 5):
+        watch.look(float(second))
+    assert not transport.aborted
+
+
+def test_bytes_that_wait_in_the_kernel_count_as_unread() -> None:
+    async def main() -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        connection = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        _, writer = await asyncio.open_connection(sock=connection)
+        writer.write(b"x" * 10_000_000)
+        before = unread_bytes(writer.transport)
+        assert writer.transport.get_write_buffer_size() < before <= 10_000_000
+        accepted.settimeout(10)
+        taken = len(accepted.recv(10_000_000))
+        assert taken > 0 and unread_bytes(writer.transport) <= before
+        for one in (accepted, listener):
+            one.close()
+        writer.transport.abort()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 100_000])
+def test_chunks(size: int) -> None:
+    head, _, rest = chunked(b"x" * size).partition(b"\r\n")
+    assert int(head, 16) == size and rest == b"x" * size + b"\r\n"
