@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from live import LiveServer
+from live import LiveServer, end_runs
 
 StartServer = Callable[..., LiveServer]
 
@@ -28,16 +26,4 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     yield start
     for server in servers:
         server.stop()
-    _end_runs(tmp_path)
-
-
-def _end_runs(folder: Path) -> None:
-    """End the supervisors that this test's servers started: those whose spool lies in the test's folder."""
-    for process in psutil.process_iter(["uids", "cmdline"]):
-        words = process.info["cmdline"] or []
-        if (
-            process.info["uids"]
-            and process.info["uids"].real == os.getuid()
-            and any(str(folder) in word for word in words)
-        ):
-            process.kill()
+    end_runs(tmp_path)

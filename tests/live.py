@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import psutil
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -123,3 +125,15 @@ def eventually(look: Callable[[], T | None], what: str) -> T:
             return found
         time.sleep(0.02)
     raise AssertionError(f"Waited {PATIENCE:.0f} s in vain for {what}.")
+
+
+def end_runs(folder: Path) -> None:
+    """End the supervisors whose spool lies in `folder`, and their trees: a killed server leaves them running."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "exec" in words and any(word.startswith(str(folder)) for word in words):
+            with contextlib.suppress(psutil.Error):
+                tree = [process, *process.children(recursive=True)]
+                for member in tree:
+                    member.kill()
+                psutil.wait_procs(tree, PATIENCE)

@@ -1,0 +1,92 @@
+"""`pulsetrain up`: what it refuses, how it ends, and that it owns its folder."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from live import LiveServer
+
+StartServer = Callable[..., LiveServer]
+
+
+def up(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pulsetrain.cli.main", "up", "--no-browser", *flags]
+    environment = {key: value for key, value in os.environ.items() if key != "PULSETRAIN_TOKEN"}
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment)
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """All that it said, on one line, since terminals wrap."""
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def test_it_says_that_it_is_well(start_server: StartServer) -> None:
+    health = start_server().get("/health")
+    assert health["status"] == "ok"
+    assert health["runs_active"] == 0
+    assert health["tail"] >= 0
+
+
+def test_a_port_in_use_is_told_with_a_way_out(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = up("--port", str(port), "--data", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert f"Port {port} on 127.0.0.1 is in use" in said(done)
+    assert f"--port {port + 1}" in said(done)
+    assert "Traceback" not in said(done)
+
+
+def test_a_folder_that_belongs_to_a_running_server_is_refused(start_server: StartServer) -> None:
+    server = start_server()
+    done = up("--port", "0", "--data", str(server.data))
+    assert done.returncode == 1
+    assert "belongs to a running server" in said(done)
+    assert "Traceback" not in said(done)
+    assert server.get("/health")["status"] == "ok"
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    done = up("--port", "0", "--data", str(tmp_path / "file" / "data"))
+    assert done.returncode == 1
+    assert "cannot be written" in said(done)
+    assert "Traceback" not in said(done)
+
+
+def test_a_wider_bind_without_a_token_is_refused(tmp_path: Path) -> None:
+    done = up("--host", "0.0.0.0", "--port", "0", "--data", str(tmp_path / "data"))
+    assert done.returncode != 0
+    assert "token" in said(done)
+    assert "Traceback" not in said(done)
+
+
+def test_it_ends_cleanly_while_somebody_watches(start_server: StartServer) -> None:
+    server = start_server()
+    with httpx.stream("GET", f"{server.url}/api/events", timeout=30) as stream:
+        lines = stream.iter_lines()
+        assert next(line for line in lines if line) is not None
+        assert server.stop() == 0
+        rest = list(lines)
+    assert "event: bye" in rest
+
+
+def test_the_log_keeps_its_generation_over_a_restart(start_server: StartServer) -> None:
+    server = start_server()
+    run = server.post("/api/runs", json={"command": ["x"]})["run"]
+    before = server.get("/health")
+    server.kill()
+    server.start()
+    after = server.get("/health")
+    assert after["generation"] == before["generation"]
+    assert after["tail"] >= before["tail"]
+    assert server.run(run["id"])["state"] == "starting"
