@@ -9,10 +9,12 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pulsetrain.core.datasets import ORDER_BOOK_ROWS
+from pulsetrain.model.errors import TooLarge
 
 from .answers import OrderBookRequest
 from .bodies import Json, answer, known_parameters, read_json
-from .multipart import uploaded_file
+from .errors import error_response
+from .multipart import Refused, uploaded_file
 from .services import services
 
 
@@ -25,8 +27,11 @@ async def list_datasets(request: Request) -> Response:
 async def upload_dataset(request: Request) -> Response:
     known_parameters(request, ())
     datasets = services(request).datasets
-    file = await uploaded_file(request, datasets.too_large(), datasets.upload_limit)
-    cursor, dataset = await datasets.upload(file.filename, file.chunks)
+    try:
+        file = await uploaded_file(request, datasets.too_large(), datasets.upload_limit)
+        cursor, dataset = await datasets.upload(file.filename, file.chunks)
+    except TooLarge as problem:
+        return Refused(error_response(problem), request)
     return answer(cursor, 201, dataset=dataset)
 
 

@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from pulsetrain.model.errors import TooLarge
+
 from .gan_shared import dialect, failure, success
-from .multipart import uploaded_file
+from .multipart import Refused, uploaded_file
 from .services import services
 
 _PREVIEW_ROWS = 5
@@ -71,8 +73,11 @@ async def preview_csv(request: Request) -> Response:
 
 async def upload_csv(request: Request) -> Response:
     datasets = services(request).datasets
-    file = await uploaded_file(request, datasets.too_large(), datasets.upload_limit)
-    _, dataset = await datasets.upload(file.filename, file.chunks)
+    try:
+        file = await uploaded_file(request, datasets.too_large(), datasets.upload_limit)
+        _, dataset = await datasets.upload(file.filename, file.chunks)
+    except TooLarge as problem:
+        return Refused(failure(413, problem.message), request)
     preview = {"filename": dataset.id, "size": dataset.size, "type": "text/csv"}
     return success(message=f"Uploaded {dataset.name}", preview=preview)
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from pulsetrain.model.errors import BadRequest, TooLarge
 
 _OVERHEAD = 64 * 1024
 """Bytes that a form may have around its file."""
+_PATIENCE_SECONDS = 20.0
+"""How long the rest of a refused upload is listened to."""
 
 _HINT = "Send multipart/form-data with one file in the field 'file'."
 
@@ -31,6 +37,7 @@ async def uploaded_file(request: Request, too_large: TooLarge, limit: int) -> Up
     Raises `too_large` before anything is read where the request itself says that it has more than `limit` bytes, and
     BadRequest for what is no form or has no file. Reading the chunks may raise BadRequest for a torn form.
     """
+    request.state.body = request.stream()
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit + _OVERHEAD:
         raise too_large
@@ -41,6 +48,32 @@ async def uploaded_file(request: Request, too_large: TooLarge, limit: int) -> Up
     return UploadedFile(filename, form.content())
 
 
+class Refused(Response):
+    """The refusal of an upload whose rest is still on its way.
+
+    A connection that is closed while the other end sends is reset, and browsers then show no answer at all. So the
+    answer goes out at once, and what still comes is thrown away for a while.
+    """
+
+    def __init__(self, answer: Response, request: Request) -> None:
+        super().__init__()
+        self._answer = answer
+        self._rest: AsyncGenerator[bytes, None] = request.state.body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._answer.headers["connection"] = "close"
+
+        async def keep_open(message: Message) -> None:
+            await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+        await self._answer(scope, receive, keep_open)
+        with contextlib.suppress(TimeoutError, ClientDisconnect):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                async for _ in self._rest:
+                    pass
+        await send({"type": "http.response.body", "body": b""})
+
+
 class _Form:
     """A form that is read only as far as somebody asks for. Parts before the file are skipped."""
 
@@ -49,7 +82,7 @@ class _Form:
         boundary = options.get(b"boundary")
         if kind != b"multipart/form-data" or not boundary:
             raise BadRequest("The body is not a form with a file.", hint=_HINT)
-        self._stream = request.stream()
+        self._stream: AsyncGenerator[bytes, None] = request.state.body
         self._header_name = self._header_value = b""
         self._disposition = b""
         self._in_file = False
