@@ -116,6 +116,7 @@ class Subscription:
         self.heartbeat_seconds = heartbeat_seconds
         self._generation = view.generation
         self._live = False
+        self._replay_to = view.tail
         self._position, self._refused = _place(view, start)
         cursor = None if self._refused is not None else str(self.cursor)
         self._hello: Hello | None = Hello(cursor, view.tail, view.oldest, view.generation, heartbeat_seconds, version)
@@ -134,7 +135,7 @@ class Subscription:
             return self._reset(refused, view)
         if self._position < view.tail:
             return Fetch(self._position, self.filter)
-        if not self._live:
+        if not self._live and self._position >= self._replay_to:
             self._live = True
             return Live(str(self.cursor))
         return Wait(self._position)
@@ -170,6 +171,7 @@ class Subscription:
     def _reset(self, reason: ResetReason, view: View) -> Reset:
         # Retention may have passed what has been announced; a position before `oldest` would be the next reset.
         self._generation, self._position = view.generation, max(view.tail, view.oldest - 1)
+        self._replay_to = self._position
         self._live, self._refused = False, None
         snapshot = f"/api/runs/{next(iter(self.filter.runs))}" if len(self.filter.runs) == 1 else "/api/runs"
         return Reset(reason, str(self.cursor), view.tail, view.oldest, snapshot)

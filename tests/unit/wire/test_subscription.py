@@ -184,6 +184,17 @@ def test_a_new_life_of_the_log_is_a_reset() -> None:
     assert machine.next(View("ijklmnop", 1, 2)) == Live("ijklmnop-2")
 
 
+def test_live_means_all_that_there_was_at_the_start() -> None:
+    """What is announced may lag behind what is durable; a stream is not live before it has caught up with both."""
+    machine = Subscription(View(GENERATION, 1, 5), "0")
+    machine.next(View(GENERATION, 1, 2))
+    machine.take(Page([stored(1, None, "run.log"), stored(2, None, "run.log")], 2), View(GENERATION, 1, 2))
+    assert machine.next(View(GENERATION, 1, 2)) == Wait(2)
+    assert isinstance(machine.next(View(GENERATION, 1, 5)), Fetch)
+    machine.take(Page([], 5), View(GENERATION, 1, 5))
+    assert machine.next(View(GENERATION, 1, 5)) == Live("abcdefgh-5")
+
+
 def test_a_page_of_another_position_is_refused() -> None:
     view = View(GENERATION, 1, 9)
     machine = Subscription(view, "abcdefgh-5")
