@@ -1,8 +1,10 @@
 import { defineConfig } from "vitest/config";
 import { fileURLToPath } from "node:url";
 
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
 export default defineConfig({
-  root: fileURLToPath(new URL("..", import.meta.url)),
-  resolve: { conditions: ["source"] },
-  test: { include: ["clients/js/test/**/*.test.ts", "web/test/**/*.test.{ts,tsx}"], environment: "node" },
+  root: here(".."),
+  resolve: { alias: { pulsetrain: here("../clients/js/src/index.ts") } },
+  test: { include: ["clients/js/test/**/*.test.ts", "web/test/**/*.test.ts"], environment: "node" },
 });

@@ -76,7 +76,7 @@ export function ago(time: string, now: number): string {
   if (seconds < 3600) return `${Math.max(1, Math.round(seconds / 60))} min ago`;
   if (seconds < 86_400) return `${Math.round(seconds / 3600)} h ago`;
   if (seconds < 7 * 86_400) return `${Math.round(seconds / 86_400)} d ago`;
-  return new Date(time).toLocaleDateString(undefined, { year: "numeric", month: "short", day: "numeric" });
+  return new Date(time).toLocaleDateString("en-GB", { year: "numeric", month: "short", day: "numeric" });
 }
 
 export function clock(unixSeconds: number): string {
@@ -84,7 +84,7 @@ export function clock(unixSeconds: number): string {
 }
 
 export function dateTime(time: string): string {
-  return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  return new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 }
 
 /** "generator_loss" → "Generator loss". */

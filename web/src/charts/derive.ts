@@ -145,6 +145,17 @@ export function xOf(column: Column, axis: XAxis, start: number, epoch: Column | 
   return xs;
 }
 
+/** Whether a range is too narrow for its ticks to be told apart: uPlot would look for them without end. */
+export function tooNarrow(low: number, high: number): boolean {
+  return !(high - low > 1e-9 * Math.max(1e-6, Math.abs(low), Math.abs(high)));
+}
+
+/** A range around `min … max` with some room, never too narrow. */
+export function padded(min: number, max: number): [number, number] {
+  const room = tooNarrow(min, max) ? Math.abs(max) * 0.1 || 1 : (max - min) * 0.06;
+  return [min - room, max + room];
+}
+
 /** Several lines on one x: `undefined` where a line has no point there, so that it is not broken. */
 export function align(lines: readonly Decimated[]): { x: number[]; ys: (number | null | undefined)[][] } {
   const [first] = lines;

@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { duration, measured, steady } from "../format.ts";
 import type { Board, Drawable } from "./board.ts";
-import { align, decimate, lowerBound, Smoothed, xOf, type Decimated, type Mark, type XAxis } from "./derive.ts";
+import { align, decimate, lowerBound, padded, Smoothed, tooNarrow, xOf, type Decimated, type Mark, type XAxis } from "./derive.ts";
 
 export interface LineSpec {
   readonly key: string;
@@ -180,14 +180,13 @@ export class LineChart implements Drawable {
     const { zoom, axis } = this.#board.view;
     if (zoom) return [zoom[0], zoom[1]];
     const [low, high] = this.#extent;
-    if (high > low) return [low, high];
+    if (!tooNarrow(low, high)) return [low, high];
     return axis === "wall" ? [low - 1, high + 1] : [Math.max(0, low - 1), high + 1];
   }
 
   #yRange(min: number | null, max: number | null): [number, number] {
     if (min === null || max === null) return [0, 1];
-    const room = (max - min) * 0.06 || Math.abs(max) * 0.1 || 1;
-    return [min - room, max + room];
+    return padded(min, max);
   }
 
   #zoom(): void {

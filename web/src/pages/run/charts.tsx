@@ -5,7 +5,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } fro
 import { useKeys } from "../../app/keys.ts";
 import { useTheme } from "../../app/theme.ts";
 import type { View } from "../../charts/board.ts";
-import type { XAxis } from "../../charts/derive.ts";
+import { tooNarrow, type XAxis } from "../../charts/derive.ts";
 import { LineChart, type LineSpec } from "../../charts/line.ts";
 import { count, duration, label, measured } from "../../format.ts";
 import { groupsOf, type Group } from "./groups.ts";
@@ -98,7 +98,7 @@ export function Charts({ open, run }: { open: OpenRun; run: Run }): ReactNode {
 
 function zoomOf(text: string | undefined): [number, number] | null {
   const [from, to] = (text ?? "").split("~").map(Number);
-  return from !== undefined && to !== undefined && Number.isFinite(from) && to > from ? [from, to] : null;
+  return from !== undefined && to !== undefined && Number.isFinite(from) && !tooNarrow(from, to) ? [from, to] : null;
 }
 
 function zoomText({ zoom, axis }: View): string {

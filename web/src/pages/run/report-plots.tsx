@@ -75,44 +75,79 @@ interface HeatMapProps {
   difference: (number | null)[][];
 }
 
+type Pair = readonly [number, number];
+
+/** The relations of all pairs of columns: as in the real rows, as in the synthetic ones, and how far they differ. */
 export function HeatMap({ columns, real, synthetic, difference }: HeatMapProps): ReactNode {
-  const [at, setAt] = useState<readonly [number, number] | null>(null);
-  const size = Math.max(10, Math.min(30, 620 / columns.length));
-  const label = 120;
-  const side = size * columns.length;
-  const cell = (i: number, j: number, value: number | null) => (
-    <rect
-      key={`${i}-${j}`}
-      x={label + j * size + 0.5}
-      y={i * size + 0.5}
-      width={size - 1}
-      height={size - 1}
-      rx={2}
-      style={value === null ? { fill: "var(--sunken)" } : { fill: "rgb(var(--heat-high))", fillOpacity: 0.06 + 0.94 * Math.min(1, value / 0.6) }}
-      onPointerEnter={() => setAt([i, j])}
-    />
-  );
-  const pair = at && `${columns[at[0]]} and ${columns[at[1]]}: real ${measured(real[at[0]]?.[at[1]], 2)}, synthetic ${measured(synthetic[at[0]]?.[at[1]], 2)}`;
+  const [at, setAt] = useState<Pair | null>(null);
+  const pair =
+    at &&
+    `${columns[at[0]]} and ${columns[at[1]]}: real ${measured(real[at[0]]?.[at[1]], 2)}, synthetic ${measured(synthetic[at[0]]?.[at[1]], 2)}`;
+  const relation = (value: number) => ({ fill: `rgb(var(--heat-${value < 0 ? "low" : "high"}))`, fillOpacity: 0.05 + 0.95 * Math.min(1, Math.abs(value)) });
+  const off = (value: number) => ({ fill: "var(--series-2)", fillOpacity: 0.05 + 0.95 * Math.min(1, value / 0.6) });
   return (
     <div className="heat">
-      <div className="scroll">
-        <svg width={label + side} height={side} onPointerLeave={() => setAt(null)} role="img" aria-label="Differences of the correlations of all pairs of columns">
-          {columns.map((name, i) => (
-            <text key={name} x={label - 8} y={i * size + size / 2} dominantBaseline="central" textAnchor="end">
+      <div className="maps scroll">
+        <Squares title="Real" columns={columns} values={real} look={relation} at={at} onAt={setAt} names />
+        <Squares title="Synthetic" columns={columns} values={synthetic} look={relation} at={at} onAt={setAt} />
+        <Squares title="Difference" columns={columns} values={difference} look={off} at={at} onAt={setAt} />
+      </div>
+      <div className="heat-foot">
+        <p role="status">{pair ?? ""}</p>
+        <p className="faint">
+          opposite <i className="scale relation" aria-hidden /> together
+        </p>
+        <p className="faint">
+          same <i className="scale off" aria-hidden /> 0.6 off
+        </p>
+      </div>
+    </div>
+  );
+}
+
+interface SquaresProps {
+  title: string;
+  columns: string[];
+  values: (number | null)[][];
+  look: (value: number) => { fill: string; fillOpacity: number };
+  at: Pair | null;
+  onAt: (pair: Pair | null) => void;
+  names?: boolean;
+}
+
+function Squares({ title, columns, values, look, at, onAt, names = false }: SquaresProps): ReactNode {
+  const size = Math.max(7, Math.min(22, 250 / columns.length));
+  const margin = names ? 116 : 0;
+  const side = size * columns.length;
+  const shown = names && size >= 10;
+  return (
+    <figure>
+      <figcaption style={{ paddingLeft: margin }}>{title}</figcaption>
+      <svg width={margin + side} height={side} onPointerLeave={() => onAt(null)} role="img" aria-label={`${title}: relations of all pairs of columns`}>
+        {shown &&
+          columns.map((name, i) => (
+            <text key={name} x={margin - 8} y={i * size + size / 2} dominantBaseline="central" textAnchor="end">
               {name.length > 17 ? `${name.slice(0, 16)}…` : name}
             </text>
           ))}
-          {difference.map((row, i) => row.map((value, j) => (i === j ? null : cell(i, j, value))))}
-        </svg>
-      </div>
-      <p className="row heat-foot">
-        <span className="grow" role="status">
-          {pair ?? " "}
-        </span>
-        <span className="faint">same</span>
-        <i className="scale" aria-hidden />
-        <span className="faint">0.6 off</span>
-      </p>
-    </div>
+        {values.map((row, i) =>
+          row.map((value, j) =>
+            i === j ? null : (
+              <rect
+                key={`${i}-${j}`}
+                x={margin + j * size + 0.5}
+                y={i * size + 0.5}
+                width={size - 1}
+                height={size - 1}
+                rx={1.5}
+                style={value === null ? { fill: "var(--sunken)" } : look(value)}
+                data-at={(at?.[0] === i && at[1] === j) || undefined}
+                onPointerEnter={() => onAt([i, j])}
+              />
+            ),
+          ),
+        )}
+      </svg>
+    </figure>
   );
 }

@@ -202,10 +202,10 @@ function Correlation({ correlation }: { correlation: NonNullable<QualityReport["
   return (
     <section className="panel" aria-label="Relations between columns">
       <header>
-        <h2>How far relations between columns are off</h2>
+        <h2>How columns go together, real against synthetic</h2>
       </header>
       <div className="body">
-        <p className="muted">Each square is a pair of columns: the darker, the more its relation differs between real and synthetic rows. Point at a square for its numbers.</p>
+        <p className="muted">Each square is a pair of columns. The first two maps should look the same; the third shows where they do not. Point at a square for its numbers.</p>
         <HeatMap columns={columns} real={real} synthetic={synthetic} difference={difference} />
       </div>
     </section>

@@ -23,13 +23,21 @@ export function Stages({ run }: { run: Run }): ReactNode {
         <Bar percent={done} tone={tone} name="Progress of the whole run" />
       </div>
       {run.stages.map((stage) => (
-        <StageCard key={stage.name} stage={stage} now={now} />
+        <StageCard key={stage.name} stage={stage} now={now} part={partOf(run, stage)} />
       ))}
     </section>
   );
 }
 
-function StageCard({ stage, now }: { stage: Stage; now: number }): ReactNode {
+/** How much of a stage is done, 0–1; null while it runs and nobody knows. */
+function partOf(run: Run, stage: Stage): number | null {
+  if (stage.state === "pending") return 0;
+  if (stage.state !== "running") return 1;
+  const { epoch, epochs } = run.progress ?? { epoch: null, epochs: null };
+  return epoch !== null && epochs !== null && epoch < epochs ? epoch / epochs : null;
+}
+
+function StageCard({ stage, now, part }: { stage: Stage; now: number; part: number | null }): ReactNode {
   const { name, state, started_at: from, ended_at: to } = stage;
   const Icon = ICONS[state];
   const seconds = from === null ? null : ((to === null ? now : ms(to)) - ms(from)) / 1000;
@@ -40,8 +48,8 @@ function StageCard({ stage, now }: { stage: Stage; now: number }): ReactNode {
         <b className="grow cut">{name}</b>
         <span className="faint">{seconds === null ? UNKNOWN : duration(seconds)}</span>
       </span>
-      <div className={`bar ${TONES[state]}`} aria-hidden>
-        <i style={{ transform: `scaleX(${state === "pending" ? 0 : 1})` }} />
+      <div className={`bar ${TONES[state]} ${part === null ? "unknown" : ""}`} aria-hidden>
+        <i style={{ transform: `scaleX(${part ?? 1})` }} />
       </div>
     </div>
   );

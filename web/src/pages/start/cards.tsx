@@ -31,16 +31,20 @@ export function Cards({ datasets, chosen, onChoose }: CardsProps): ReactNode {
 }
 
 function Card({ dataset, chosen, onChoose }: { dataset: Dataset; chosen: boolean; onChoose: (id: string) => void }): ReactNode {
-  const { id, title, name, rows, columns, size, sample, source, licence, problem } = dataset;
+  const { id, rows, columns, size, sample, source, licence, problem } = dataset;
+  const [head, about] = titleOf(dataset);
   const origin = [source, licence].filter(Boolean).join(" · ") || (sample ? "" : "Your file");
   return (
     <div className="card" data-chosen={chosen}>
       <button className="card-face" onClick={() => onChoose(id)} aria-pressed={chosen} data-testid={`dataset-card-${id}`}>
         <span className="row">
           <FileSpreadsheet className="icon faint" aria-hidden />
-          <b className="cut grow">{title || name}</b>
+          <b className="cut grow" title={head}>
+            {head}
+          </b>
           {chosen && <Check className="icon tick" aria-hidden />}
         </span>
+        {about && !problem && <span className="about">{about}</span>}
         {problem ? (
           <span className="problem">
             <TriangleAlert className="icon" aria-hidden />
@@ -59,6 +63,12 @@ function Card({ dataset, chosen, onChoose }: { dataset: Dataset; chosen: boolean
       {!sample && <Remove dataset={dataset} />}
     </div>
   );
+}
+
+/** A title such as "Wine: 13 figures of 178 wines", in its two parts. */
+export function titleOf({ title, name }: Dataset): [head: string, about: string] {
+  const [, head, about] = /^([^:]{1,40}): (.+)$/.exec(title) ?? [];
+  return head && about ? [head, about.charAt(0).toUpperCase() + about.slice(1)] : [title || name, ""];
 }
 
 function Remove({ dataset }: { dataset: Dataset }): ReactNode {

@@ -4,6 +4,7 @@ import { usePreview, type Column, type Dataset, type Table } from "../../app/que
 import { bytes, count, measured, share } from "../../format.ts";
 import { Histogram, SeriesPlot, TopValues } from "../../parts/plots.tsx";
 import { Problem } from "../../parts/problem.tsx";
+import { titleOf } from "./cards.tsx";
 
 export type View = "columns" | "rows" | "plot";
 
@@ -20,7 +21,7 @@ export function Preview({ dataset, view, onView }: { dataset: Dataset; view: Vie
     <div data-testid="preview">
       <header className="look-head">
         <div className="grow">
-          <h2>{dataset.title || dataset.name}</h2>
+          <h2>{titleOf(dataset)[0]}</h2>
           <p className="faint">
             {dataset.name}
             {table ? ` · ${count(table.rows)} rows × ${count(table.columns.length)} columns · ${bytes(dataset.size)}${missing(table)}` : ""}
