@@ -24,8 +24,8 @@ def data_file_name(name: str) -> str:
     # Control and formatting characters (such as right-to-left marks) make a name look like another one.
     plain = "".join(character for character in plain if unicodedata.category(character)[0] != "C")
     plain = re.sub(r"[^\w.() +-]", "_", plain)
-    plain = " ".join(plain.split()).lstrip(". -").rstrip(". ")
-    stem, suffix = _split(plain)
+    stem, suffix = _split(" ".join(plain.split()))
+    stem = stem.lstrip(". -").rstrip(". ")
     if not stem.strip("_"):
         raise BadRequest(f"{_shown(name)} is not a name for a file.", hint=_HINT)
     while len(stem.encode()) > _LONGEST:
