@@ -105,16 +105,20 @@ class SpoolFolder:
         _replace(self.ack, msgspec.json.encode(rows))
 
     def claim(self, command: str) -> bool:
-        """True for the first one that asks, in whichever process: it answers the command."""
-        name = "".join(letter for letter in command if letter.isalnum() or letter == "_")
+        """True for the first one that asks, in whichever process: it answers the command. Raises OSError."""
         try:
-            os.close(os.open(self.path / f"answered-{name}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.close(os.open(self._answered(command), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
             return False
         return True
 
     def claimed(self, command: str) -> bool:
-        return (self.path / f"answered-{command}").exists()
+        """Whether somebody has answered the command."""
+        return self._answered(command).exists()
+
+    def _answered(self, command: str) -> Path:
+        # The id comes over the network: it may name a file, and no other place.
+        return self.path / f"answered-{''.join(letter for letter in command if letter.isalnum())}"
 
 
 def _replace(file: Path, content: bytes) -> None:

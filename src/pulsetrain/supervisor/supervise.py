@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from pulsetrain.model.ids import new_command_id
 from pulsetrain.sdk.control import Command, CommandWriter
 from pulsetrain.sdk.folder import SUPERVISOR, Note, SpoolFolder, home
 from pulsetrain.sdk.spool import SpoolWriter
@@ -91,6 +92,7 @@ class Supervisor:
         self._streams: dict[int, Stream] = {}
         self._stopping: Stopping | None = None
         self._command: Command | None = None
+        self._requested = False
         self._asked_by = ""
         self._signals: list[int] = []
         self._complained = False
@@ -233,7 +235,9 @@ class Supervisor:
             if command is not None:
                 self._answer("command.applied", command, {"step": None, "how": "stopping already"})
             return
-        self._command = command or Command("by-signal", "stop", {"grace_seconds": grace})
+        # A signal is a command that nobody at the server has asked for.
+        self._command = command or Command(new_command_id(), "stop", {"grace_seconds": grace})
+        self._requested = command is not None
         self._asked_by = by
         self._stopping = Stopping(time.monotonic(), grace, cooperative=self._sdk()[0])
         for action in self._stopping.due(time.monotonic()):
@@ -247,7 +251,7 @@ class Supervisor:
             except OSError as problem:
                 self._complain(f"The run cannot be asked to stop: {problem}.")
             return
-        if self._command.id != "by-signal":
+        if self._requested:
             self._answer("command.applied", self._command, {"step": None, "how": action})
         if action == "SIGTERM":
             target.terminate()
@@ -273,7 +277,7 @@ class Supervisor:
         if self._stopping is not None and self._command is not None:
             acknowledged = self._folder.claimed(self._command.id)
             asked = ending.Asked(self._asked_by, acknowledged, self._stopping.sent)
-            if self._command.id != "by-signal":
+            if self._requested:
                 self._answer("command.rejected", self._command, {"reason": "The run ended before it saw the command."})
         data = ending.status(how, asked, self._folder.outcome(), self._capture.last_words)
         self._status({**data, "processes_left": left})
