@@ -50,9 +50,15 @@ def _table(runs: list[Run], now: float) -> Table:
             run.id,
             Text(run.name),
             Text(f"{show.MARKS[run.state]} {run.state}", show.STYLES.get(run.state, "")),
-            Text(show.progress(run)) if run.responsive else Text("not responding", "yellow"),
+            _progress(run),
             "" if ran is None else show.duration(ran),
             show.ago(run.created_at, now),
             Text(" on ".join(filter(None, (run.trainer, run.dataset))) or " ".join(run.command or ())),
         )
     return table
+
+
+def _progress(run: Run) -> Text:
+    if run.active:
+        return Text(show.progress(run)) if run.responsive else Text("not responding", "yellow")
+    return Text(show.progress(run).partition(" · ")[0] if run.state != "succeeded" else "")

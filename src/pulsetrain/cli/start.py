@@ -199,8 +199,14 @@ def _flag_table(trainer: Trainer) -> Table:
         table.add_column(heading)
     for name, rule in trainer.parameters.get("properties", {}).items():
         kind = " | ".join(map(str, rule["enum"])) if "enum" in rule else str(rule.get("type", ""))
-        bounds = [f"{sign} {rule[key]:g}" for key, sign in (("minimum", "≥"), ("maximum", "≤")) if key in rule]
         about = rule.get("description") or rule.get("title") or ""
         default = "" if rule.get("default") is None else str(rule["default"])
-        table.add_row(Text(_flag(name)), Text(" ".join([kind, *bounds])), Text(default), Text(about))
+        table.add_row(Text(_flag(name)), Text(f"{kind} {_bounds(rule)}".strip()), Text(default), Text(about))
     return table
+
+
+def _bounds(rule: dict[str, Any]) -> str:
+    low, high = rule.get("minimum"), rule.get("maximum")
+    if low is not None and high is not None:
+        return f"{low:,} to {high:,}"
+    return f"from {low:,}" if low is not None else f"up to {high:,}" if high is not None else ""

@@ -78,7 +78,8 @@ def _follow_json(client: Client, run: str) -> Run:
 
 def _follow_plain(client: Client, run: str) -> Run:
     """A line for each new state, stage and percent, and the lines of errors."""
-    said = ("", "", "")
+    said: tuple[str, str, str] = ("", "", "")
+    counted = 0
     state = None
     for state, news in client.follow(run):
         percent = "" if state.progress is None or state.progress.percent is None else f"{state.progress.percent:.0f}"
@@ -86,7 +87,10 @@ def _follow_plain(client: Client, run: str) -> Run:
         if now != said:
             said = now
             words = [state.stage if state.state == "running" and state.stage else state.state, show.progress(state)]
-            values = [f"{key} {show.number(metric.last)}" for key, metric in list(state.metrics.items())[:_METRICS]]
+            count = sum(metric.count for metric in state.metrics.values())
+            metrics = list(state.metrics.items())[:_METRICS] if count != counted else []
+            counted = count
+            values = [f"{key} {show.number(metric.last)}" for key, metric in metrics]
             print(f"{state.name}: " + " · ".join(filter(None, [*words, *values])), flush=True)
         if news.about in ("offline", "online"):
             note.print(_connection(news), style="yellow")

@@ -129,6 +129,7 @@ class Client:
         token = token or os.environ.get("PULSETRAIN_TOKEN") or None
         headers = {"Pulsetrain-Client": name} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._sleep = sleep
+        self._timeout = timeout_seconds
         try:
             # trust_env: a proxy of the environment must not come between this machine and itself.
             self._http = httpx.Client(
@@ -286,7 +287,7 @@ class Client:
         reader.restart()
         query = {"run": list(runs), "type": list(types)}
         # Two heartbeats may be late before the silence means that the connection is dead.
-        timeout = httpx.Timeout(self._http.timeout, read=_HEARTBEAT_SECONDS * 3)
+        timeout = httpx.Timeout(self._timeout, read=_HEARTBEAT_SECONDS * 3)
         headers = {"Accept": "text/event-stream", "Last-Event-ID": reader.last_id}
         try:
             with self._http.stream("GET", "/api/events", params=query, headers=headers, timeout=timeout) as response:
