@@ -169,12 +169,14 @@ class Subscription:
         return "trimmed" if self._position < view.oldest - 1 else None
 
     def _reset(self, reason: ResetReason, view: View) -> Reset:
-        # Retention may have passed what has been announced; a position before `oldest` would be the next reset.
-        self._generation, self._position = view.generation, max(view.tail, view.oldest - 1)
-        self._replay_to = self._position
+        if view.generation != self._generation:
+            self._generation, self._replay_to = view.generation, 0
+        # What is announced may lag behind what was durable at the start, and behind what retention has taken; a
+        # position before `oldest` would be the next reset.
+        self._position = self._replay_to = max(view.tail, view.oldest - 1, self._replay_to)
         self._live, self._refused = False, None
         snapshot = f"/api/runs/{next(iter(self.filter.runs))}" if len(self.filter.runs) == 1 else "/api/runs"
-        return Reset(reason, str(self.cursor), view.tail, view.oldest, snapshot)
+        return Reset(reason, str(self.cursor), self._position, view.oldest, snapshot)
 
 
 def _place(view: View, start: str | None) -> tuple[int, ResetReason | None]:
