@@ -65,6 +65,7 @@ class Site:
 
 @asynccontextmanager
 async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterator[Site]:
+    pids: dict[str | None, int] = {}
     settings = Settings(folder, upload_limit=upload_limit)
     log = await SqliteLog.open(folder / "log.db", durability="normal")
     clock, trainers = SystemClock(), Trainers([GAN])
@@ -82,9 +83,10 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
         artifacts=Artifacts(folder / "runs", 1 << 20),
         datasets=datasets,
         trainers=trainers,
-        supervisor_pid=lambda run: 4711,
+        supervisor_pid=pids.get,
         started=clock.monotonic(),
     )
+    log.on_commit(lambda events: pids.update({event.run: 4711 for event in events if b'"running"' in event.body}))
     await datasets.start()
     app = make_app(parts, Tokens(folder / "tokens.json", None))
     server = uvicorn.Server(uvicorn.Config(app, http=StreamingProtocol, log_level="warning", lifespan="off"))

@@ -12,12 +12,14 @@ from typing import Any
 
 import httpx
 import msgspec
+import psutil
 import pytest
 
+from conftest import StartServer
 from pulsetrain.core.runs import RegisterRequest
 from pulsetrain.model.events import NewEvent
 from pulsetrain.model.log import Filter
-from server.data_site import Site, on_site
+from server.data_site import PATIENCE, Site, on_site
 
 RUN = "r_aaaaaaaaaa"
 WINE = b"alcohol,class\n12.5,a\n13.1,b\n"
@@ -392,3 +394,25 @@ def test_handing_in_takes_a_run_token_and_json(tmp_path: Path) -> None:
             assert (await here.client.post("/progress_data", content=sent, headers=headers)).status_code == code
 
     on_site(tmp_path, body)
+
+
+def test_a_real_training_from_start_to_stop(start_server: StartServer) -> None:
+    server = start_server()
+    assert httpx.get(f"{server.url}/api/training_status").status_code == 404
+    with httpx.stream("GET", f"{server.url}/events/training", timeout=PATIENCE) as answer:
+        told = (json.loads(line.removeprefix("data: ")) for line in answer.iter_lines() if line.startswith("data: "))
+        assert [next(told)["type"], next(told)["data"]["status"]] == ["connection", "idle"]
+        asked = {"data_source": "iris.csv", "epochs": 1000}
+        started = httpx.post(f"{server.url}/api/start_training", json=asked, timeout=PATIENCE).json()
+        assert psutil.Process(started["pid"]).is_running()
+        assert [next(told)["data"]["status"], next(told)["data"]["status"]] == ["running", "started"]
+        update = next(told)["data"]
+        assert (update["epoch"], update["total_epochs"]) == (1, 1000)
+        assert 0 < update["real_scores"] < 1
+        assert httpx.post(f"{server.url}/api/start_training", json=asked, timeout=PATIENCE).status_code == 409
+        tree = psutil.Process(started["pid"]).children(recursive=True)
+        stopped = httpx.post(f"{server.url}/api/stop_training", timeout=PATIENCE)
+        assert stopped.json() == {"success": True, "message": "Training stopped"}
+        assert tree and not any(process.is_running() for process in tree)
+        end = next(event for event in told if event["type"] == "status_update")
+        assert (end["data"]["status"], next(told)["data"]["status"]) == ("stopped", "stopped")

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
@@ -94,7 +95,11 @@ class Datasets:
         for folder in (self._folder, self._meta, self._previews):
             folder.mkdir(parents=True, exist_ok=True)
         for left in self._folder.glob(f"{INCOMING}*"):
-            left.unlink(missing_ok=True)
+            # A server that was killed leaves half an upload, or the folder in which sample sets were being made.
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
         for path in self._meta.glob("*.json"):
             with contextlib.suppress(msgspec.MsgspecError, OSError):
                 sidecar = msgspec.json.decode(path.read_bytes(), type=_Sidecar)
@@ -114,14 +119,14 @@ class Datasets:
             await asyncio.shield(self._preparing)
 
     async def all(self) -> tuple[Cursor, list[Dataset]]:
-        """All data sets, own ones first, newest first; and the cursor at which this holds."""
+        """All data sets: own ones, newest first, then samples by name; and the cursor at which this holds."""
         await self.ready()
         async with self._changing:
             await self._look()
         view = self._log.view()
         found = sorted((sidecar.dataset for sidecar in self._known.values()), key=lambda one: one.name)
-        found.sort(key=lambda one: one.created_at, reverse=True)
-        found.sort(key=lambda one: one.sample)
+        own = sorted((one for one in found if not one.sample), key=lambda one: one.created_at, reverse=True)
+        found = own + [one for one in found if one.sample]
         return Cursor(view.generation, view.tail), found
 
     async def get(self, id: str) -> tuple[Cursor, Dataset]:
@@ -324,11 +329,16 @@ class Datasets:
         """Make the sample sets that this folder never had; those that somebody has deleted stay deleted."""
         made_path = self._meta / ".samples"
         made = set(made_path.read_text().splitlines()) if made_path.exists() else set()
-        if _SCIKIT not in made and await self._make_real_sets():
-            made.add(_SCIKIT)
-        if _ORDER_BOOK not in made:
-            await self.order_book()
-            made.add(_ORDER_BOOK)
+        book = asyncio.create_task(self.order_book()) if _ORDER_BOOK not in made else None
+        try:
+            if _SCIKIT not in made and await self._make_real_sets():
+                made.add(_SCIKIT)
+            if book is not None:
+                await book
+                made.add(_ORDER_BOOK)
+        finally:
+            if book is not None:
+                book.cancel()
         replace_content(made_path, "\n".join(sorted(made)).encode())
 
     async def _make_real_sets(self) -> bool:
@@ -337,8 +347,7 @@ class Datasets:
             sets = await write_sample_sets(folder)
             async with self._describing:
                 facts = await describe_tables([folder / one.file for one in sets]) if sets else []
-            # The first of the list is the best one to begin with; the newest stands first.
-            for one, fact in reversed(list(zip(sets, facts, strict=True))):
+            for one, fact in zip(sets, facts, strict=True):
                 origin = _Origin(one.title, True, one.source, one.licence)
                 path = folder / one.file
                 await self._add(path, one.file, await asyncio.to_thread(digest_of, path), fact, origin)

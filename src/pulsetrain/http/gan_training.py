@@ -28,7 +28,7 @@ from .services import Services, services
 
 TRAINER = "tabular-gan"
 STOP_GRACE_SECONDS = 5.0
-_STARTING_SECONDS = 10.0
+_STARTING_SECONDS = 30.0
 _STOPPING_SECONDS = STOP_GRACE_SECONDS + 15.0
 _BY = "gan-dashboard"
 
@@ -50,8 +50,13 @@ async def start_training(request: Request) -> Response:
             return failure(409, "Training already in progress")
         start = StartRequest(trainer=TRAINER, dataset=asked.data_source, parameters=parameters)
         run, _ = await parts.runs.start(start, by=_BY)
-    # The process is there once the run has left the queue; until then there is no pid to tell.
-    await _until(parts, run.id, lambda one: one.state != "queued", _STARTING_SECONDS)
+    # Until its supervisor is there, there is no pid to tell.
+    await _until(
+        parts,
+        run.id,
+        lambda one: parts.supervisor_pid(one.id) is not None or one.state not in ("queued", "starting"),
+        _STARTING_SECONDS,
+    )
     return success(
         message="Training started",
         pid=parts.supervisor_pid(run.id),

@@ -43,6 +43,7 @@ async def create_run(request: Request) -> Response:
         return answer(registered.cursor, status, run=registered.run, token=registered.token)
     start = _convert(body, StartRequest)
     if start.dataset is not None:
+        await services(request).datasets.ready()
         services(request).datasets.path(start.dataset)
     run, cursor = await runs.start(start, by=by)
     return answer(cursor, 201, run=run)

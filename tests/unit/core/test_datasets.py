@@ -38,9 +38,9 @@ def test_samples_are_there_at_the_first_start_and_stay_deleted(tmp_path: Path) -
     async def first(datasets: Datasets) -> None:
         _, found = await datasets.all()
         assert [one.id for one in found] == [
-            "order-book.csv", "wine.csv", "breast-cancer.csv", "iris.csv", "diabetes.csv"
+            "breast-cancer.csv", "diabetes.csv", "iris.csv", "order-book.csv", "wine.csv"
         ]  # fmt: skip
-        assert [(one.rows, one.columns) for one in found] == [(4000, 24), (178, 14), (569, 31), (150, 5), (442, 11)]
+        assert [(one.rows, one.columns) for one in found] == [(569, 31), (442, 11), (150, 5), (4000, 24), (178, 14)]
         for one in found:
             assert one.sample and one.source and one.licence and one.problem is None
             assert read_table(datasets.path(one.id)).warnings == []
@@ -48,7 +48,7 @@ def test_samples_are_there_at_the_first_start_and_stay_deleted(tmp_path: Path) -
 
     async def second(datasets: Datasets) -> None:
         _, found = await datasets.all()
-        assert [one.id for one in found] == ["order-book.csv", "wine.csv", "breast-cancer.csv", "diabetes.csv"]
+        assert [one.id for one in found] == ["breast-cancer.csv", "diabetes.csv", "order-book.csv", "wine.csv"]
         assert all(one.sample for one in found)
 
     with_datasets(tmp_path, first, samples=True)
