@@ -48,6 +48,11 @@ class RecordingRun:
         self.artifacts[name] = kind
 
 
+@pytest.fixture(scope="session")
+def recording_run() -> type[RecordingRun]:
+    return RecordingRun
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., RecordingRun]:
     """Makes runs: `start("name", checkpoint=None)`."""

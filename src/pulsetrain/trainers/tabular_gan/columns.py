@@ -13,13 +13,14 @@ A column is one of four kinds:
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from .mixture import modes_of
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int64]
@@ -30,7 +31,6 @@ ATOM_SHARE = 0.02
 """A value that at least this share of the rows holds may be an atom …"""
 ATOM_CONTRAST = 4
 """… if it is so many times as frequent as its neighbours; the years of an age do not stand out like that."""
-MODES = 10
 MODE_WIDTH = 4.0
 """A mode reaches so many standard deviations to either side."""
 FIT_ROWS = 5_000
@@ -291,7 +291,8 @@ def _fit_numeric(name: str, dtype: str, values: NDArray[np.float64], missing: bo
     if few:
         return column
     rest = values[~np.isin(values, atoms)]
-    means, deviations = _mixture(rest, seed)
+    random = np.random.default_rng(seed)
+    means, deviations = modes_of(random.choice(rest, FIT_ROWS, replace=False) if len(rest) > FIT_ROWS else rest)
     if len(unique) <= min(0.05 * len(values), 2_000):
         column = msgspec.structs.replace(column, lattice=np.setdiff1d(unique, atoms).tolist())
     return msgspec.structs.replace(column, means=means.tolist(), widths=(MODE_WIDTH * deviations).tolist())
@@ -319,34 +320,6 @@ def _step(unique: NDArray[np.float64], dtype: str) -> float:
         if np.all(np.abs(scaled - np.round(scaled)) < 1e-6 * np.maximum(1, np.abs(scaled) * 1e-6)):
             return step
     return 0.0
-
-
-def _mixture(values: NDArray[np.float64], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means and deviations of a Gaussian mixture that finds out how many of at most MODES modes it needs.
-
-    A variational Bayesian mixture (Bishop 2006, section 10.2) with a Dirichlet process prior, on at most FIT_ROWS rows.
-    """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import BayesianGaussianMixture
-
-    random = np.random.default_rng(seed)
-    if len(values) > FIT_ROWS:
-        values = random.choice(values, FIT_ROWS, replace=False)
-    centre, scale = values.mean(), values.std() or 1.0
-    mixture = BayesianGaussianMixture(
-        n_components=min(MODES, len(np.unique(values))),
-        weight_concentration_prior=1e-3,
-        max_iter=100,
-        random_state=seed,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture.fit(((values - centre) / scale)[:, None])
-    used = mixture.weights_ > 0.005
-    means = mixture.means_[used, 0] * scale + centre
-    deviations = np.sqrt(mixture.covariances_[used].reshape(-1)) * scale
-    order = np.argsort(means)
-    return means[order], np.maximum(deviations[order], 1e-12)
 
 
 def _fit_category(series: pl.Series, present: pl.Series, missing: bool) -> Category | Label:

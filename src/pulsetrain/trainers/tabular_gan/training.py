@@ -13,12 +13,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from .gan import TEMPERATURE, Condition, Conditions, Critic, Generator, Groups, RealRows, Shape, gumbel
+from .optimiser import Adam
 from .transform import Encoded
 
 PENALTY = 10.0
+PENALISED = 2
+"""Every so manieth row bears the gradient penalty; half of them are enough, and cheaper."""
 AVERAGING = 0.999
 """How much of the averaged weights each step keeps."""
-_NETWORKS = ("generator", "critic", "average", "generator_steps", "critic_steps")
 _SUMS = ("losses", "real_scores", "fake_scores")
 
 
@@ -47,9 +49,9 @@ class Gan:
             self.generator = Generator(shape).to(self.device)
             self.critic = Critic(shape).to(self.device)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        options: dict[str, Any] = {"lr": learning_rate, "betas": (0.5, 0.9), "fused": True}
-        self.generator_steps = torch.optim.Adam(self.generator.parameters(), weight_decay=1e-6, **options)
-        self.critic_steps = torch.optim.Adam(self.critic.parameters(), **options)
+        self.generator_steps = Adam(self.generator, beta1=0.5, beta2=0.9, decay=1e-6)
+        self.critic_steps = Adam(self.critic, beta1=0.5, beta2=0.9)
+        self.rate = learning_rate
         self.groups = Groups(shape, self.device)
         self.real = RealRows(encoded, shape, self.device)
         self.conditions = Conditions(self.real.counts, shape, self.device)
@@ -63,8 +65,7 @@ class Gan:
 
         What was done before the stop is kept: the next call goes on with the batch that was due.
         """
-        for optimiser in (self.generator_steps, self.critic_steps):
-            optimiser.param_groups[0]["lr"] = self.learning_rate * decay(progress)
+        self.rate = self.learning_rate * decay(progress)
         batches, rows = self.real_scores.shape
         while self.batch < batches:
             if should_stop():
@@ -88,9 +89,9 @@ class Gan:
         critic_loss = self._critic_step(real, fake.detach())
         self.critic.requires_grad_(False)
         generator_loss = self._missed(raw, condition) - self.critic(fake, self.random).mean()
-        self.generator_steps.zero_grad(set_to_none=True)
+        self.generator_steps.clear()
         generator_loss.backward()
-        self.generator_steps.step()
+        self.generator_steps.step(self.rate)
         self.critic.requires_grad_(True)
         self._average()
         return torch.stack([generator_loss.detach(), critic_loss])
@@ -100,13 +101,15 @@ class Gan:
         on_real, on_fake = scores[: len(real)], scores[len(real) :]
         self.real_scores[self.batch] = on_real.detach()
         self.fake_scores[self.batch] = on_fake.detach()
-        share = torch.rand(len(real), 1, generator=self.random, device=self.device)
-        slopes = self.critic.slopes(torch.lerp(fake, real, share), self.random)[:, : self.shape.row]
+        some = -(-len(real) // PENALISED)
+        share = torch.rand(some, 1, generator=self.random, device=self.device)
+        between = torch.lerp(fake[:some], real[:some], share)
+        slopes = self.critic.slopes(between, self.random)[:, : self.shape.row]
         penalty = (slopes.norm(dim=1) - 1).square().mean()
         loss = on_fake.mean() - on_real.mean() + PENALTY * penalty
-        self.critic_steps.zero_grad(set_to_none=True)
+        self.critic_steps.clear()
         loss.backward()
-        self.critic_steps.step()
+        self.critic_steps.step(self.rate)
         return loss.detach()
 
     def _missed(self, raw: Tensor, condition: Condition) -> Tensor:
@@ -133,15 +136,23 @@ class Gan:
 
     def state(self) -> dict[str, Any]:
         """All that a continued training needs to be the same as an uninterrupted one; tensors and numbers alone."""
-        networks = {name: getattr(self, name).state_dict() for name in _NETWORKS}
         sums = {name: getattr(self, name) for name in _SUMS}
         counters = {"epoch": self.epoch, "batch": self.batch, "steps": self.steps}
+        networks = {
+            "generator": self.generator_steps.state(),
+            "critic": self.critic_steps.state(),
+            "norms": list(self.generator.buffers()),
+            "average": self.average.state_dict(),
+        }
         return networks | sums | counters | {"random": self.random.get_state()}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from `state`. Raises RuntimeError, KeyError or ValueError where it is of another shape."""
-        for name in _NETWORKS:
-            getattr(self, name).load_state_dict(state[name])
+        self.generator_steps.load(state["generator"])
+        self.critic_steps.load(state["critic"])
+        for ours, theirs in zip(self.generator.buffers(), state["norms"], strict=True):
+            ours.copy_(theirs)
+        self.average.load_state_dict(state["average"])
         for name in _SUMS:
             getattr(self, name).copy_(state[name])
         self.epoch, self.batch, self.steps = state["epoch"], state["batch"], state["steps"]
