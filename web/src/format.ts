@@ -10,6 +10,11 @@ export function count(value: number | null | undefined): string {
   return value === null || value === undefined ? UNKNOWN : whole.format(value);
 }
 
+/** "1 line", "2 lines". */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
 /** A measured number with four significant digits: 0.7131, 15.8, 1.2e-7. */
 export function measured(value: Num | null | undefined, digits = 4): string {
   if (value === null || value === undefined) return UNKNOWN;

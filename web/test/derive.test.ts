@@ -1,6 +1,6 @@
 import { Column } from "pulsetrain";
 import { describe, expect, it } from "vitest";
-import { align, decimate, padded, Smoothed, tooNarrow, xOf } from "../src/charts/derive.ts";
+import { align, decimate, linearTicks, logTicks, padded, Smoothed, tooNarrow, xOf } from "../src/charts/derive.ts";
 
 function column(values: (number | "NaN" | "Infinity")[]): Column {
   const out = new Column();
@@ -84,6 +84,17 @@ describe("ranges", () => {
       expect(from).toBeLessThan(low);
       expect(to).toBeGreaterThan(high);
     }
+  });
+});
+
+describe("ticks", () => {
+  it("stand at round numbers", () => {
+    expect(linearTicks(0.31, 1.02, 0.2)).toEqual([0.4, 0.6, 0.8, 1]);
+    const logs = (low: number, high: number) => logTicks(Math.log10(low), Math.log10(high)).map((tick) => Number((10 ** tick).toPrecision(6)));
+    expect(logs(0.0004, 900)).toEqual([0.001, 0.01, 0.1, 1, 10, 100]);
+    expect(logs(0.15, 1.3)).toEqual([0.2, 0.5, 1]);
+    expect(logs(0.55, 0.95)).toEqual([0.6, 0.7, 0.8, 0.9]);
+    expect(logTicks(-30, 30).length).toBeLessThan(12);
   });
 });
 

@@ -74,6 +74,11 @@ export class Room {
     return () => this.#listeners.delete(listener);
   }
 
+  /** A part changed by itself, with what it fetched beside the stream. */
+  changed(): void {
+    this.#mark();
+  }
+
   async #load(signal: AbortSignal): Promise<string> {
     const cursors = await Promise.all(
       this.#parts.map(async (part) => {

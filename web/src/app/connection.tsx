@@ -20,9 +20,9 @@ export function ConnectionBadge(): ReactNode {
   } else if (state === "reconnecting" || state === "offline") {
     const seconds = Math.ceil((connection.retryAt - now) / 1000);
     const when = seconds > 0 ? ` in ${seconds} s` : "";
-    const last = lastLiveAt === null ? "" : ` · last data ${new Date(lastLiveAt).toLocaleTimeString("en-GB")}`;
-    text = state === "offline" ? "Offline" : `Reconnecting…${when}`;
-    title = state === "offline" ? `The server cannot be reached${last}. Next attempt${when || " now"}.` : `Connection lost${last}`;
+    const last = lastLiveAt === null ? "" : ` · last data ${new Date(lastLiveAt).toLocaleTimeString("en-GB", { timeStyle: "short" })}`;
+    text = state === "offline" ? `Offline${last}` : `Reconnecting…${when}`;
+    title = state === "offline" ? `The server cannot be reached. Next attempt${when || " now"}.` : `Connection lost${last}.`;
   } else if (state === "asleep") {
     text = "Paused";
     title = "This tab was hidden; it goes on where it was";

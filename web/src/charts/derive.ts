@@ -156,6 +156,30 @@ export function padded(min: number, max: number): [number, number] {
   return [min - room, max + room];
 }
 
+/** Multiples of `step` from `low` to `high`. */
+export function linearTicks(low: number, high: number, step: number): number[] {
+  const ticks: number[] = [];
+  const first = Math.ceil(low / step);
+  for (let n = first; n * step <= high && ticks.length < 50; n += 1) ticks.push(Number((n * step).toPrecision(12)));
+  return ticks;
+}
+
+/** Places of round numbers on an axis of log₁₀ values: powers of ten, and 2 and 5 times those where there is room. */
+export function logTicks(low: number, high: number): number[] {
+  const wide = high - low;
+  const every = Math.max(1, Math.ceil(wide / 8));
+  const factors = wide > 2.5 ? [1] : wide > 0.8 ? [1, 2, 5] : [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9];
+  const ticks: number[] = [];
+  for (let power = Math.floor(low); power <= high; power += 1) {
+    if (power % every !== 0) continue;
+    for (const factor of factors) {
+      const tick = power + Math.log10(factor);
+      if (tick >= low && tick <= high) ticks.push(tick);
+    }
+  }
+  return ticks;
+}
+
 /** Several lines on one x: `undefined` where a line has no point there, so that it is not broken. */
 export function align(lines: readonly Decimated[]): { x: number[]; ys: (number | null | undefined)[][] } {
   const [first] = lines;

@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { duration, measured, steady } from "../format.ts";
 import type { Board, Drawable } from "./board.ts";
-import { align, decimate, lowerBound, padded, Smoothed, tooNarrow, xOf, type Decimated, type Mark, type XAxis } from "./derive.ts";
+import { align, decimate, linearTicks, logTicks, lowerBound, padded, Smoothed, tooNarrow, xOf, type Decimated, type Mark, type XAxis } from "./derive.ts";
 
 export interface LineSpec {
   readonly key: string;
@@ -124,7 +124,7 @@ export class LineChart implements Drawable {
     return {
       width,
       height: HEIGHT,
-      padding: [10, 10, 0, 0],
+      padding: [10, 20, 0, 0],
       legend: { show: false },
       cursor: {
         sync: { key: "run", scales: ["x", null] },
@@ -138,7 +138,14 @@ export class LineChart implements Drawable {
       },
       axes: [
         { ...axis, size: 26, gap: 6, space: 78, values: (_, values) => AXIS_VALUES[this.#axis](values) },
-        { ...axis, size: 52, gap: 8, space: 34, values: (_, values) => values.map((value) => this.#tick(value)) },
+        {
+          ...axis,
+          size: 52,
+          gap: 8,
+          space: 34,
+          splits: (_, __, min, max, step) => (this.#log ? logTicks(min, max) : linearTicks(min, max, step)),
+          values: (_, values) => values.map((value) => this.#tick(value)),
+        },
       ],
       series: [{}, ...this.#lines.flatMap((line) => this.#series(line))],
       hooks: {

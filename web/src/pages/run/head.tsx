@@ -19,7 +19,7 @@ const STALLED_AFTER_SECONDS = 30;
 
 /** The run's name, how it stands, and what can be done with it. */
 export function Head({ run, workedAt }: { run: Run; workedAt: string | null }): ReactNode {
-  const now = useNow();
+  const now = useNow(run.commands.length > 0 ? 250 : 1000);
   const quiet = run.state === "running" && workedAt !== null ? (now - ms(workedAt)) / 1000 : 0;
   const stalled = quiet > STALLED_AFTER_SECONDS && run.responsive;
   const state: ShownState = stalled && shownState(run) === "running" ? "stalled" : shownState(run);
@@ -133,6 +133,6 @@ function Actions({ run, now }: { run: Run; now: number }): ReactNode {
 
 function grace(command: Run["commands"][number], now: number): string {
   const given = Number(command.arguments["grace_seconds"] ?? GRACE_SECONDS);
-  const left = Math.ceil(given - (now - ms(command.requested_at)) / 1000);
+  const left = Math.min(given, Math.ceil(given - (now - ms(command.requested_at)) / 1000));
   return left > 0 ? `Stopping… ${left} s` : "Stopping… by force";
 }

@@ -4,7 +4,7 @@ import { ArrowDownToLine, Maximize2, Minimize2 } from "lucide-react";
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState, type ReactNode } from "react";
 import { useKeys } from "../../app/keys.ts";
 import type { Board } from "../../charts/board.ts";
-import { clock, count } from "../../format.ts";
+import { clock, count, counted } from "../../format.ts";
 
 const LINE = 20;
 const OVERSCAN = 10;
@@ -36,7 +36,7 @@ export function Log({ part, board, room, total }: LogProps): ReactNode {
     <section className="panel log" data-wide={wide} aria-label="Log">
       <header>
         <h2>Log</h2>
-        <span className="faint grow">{search.level || search.q ? `${count(lines.length)} match` : `${count(total)} lines`}</span>
+        <span className="faint grow">{search.level || search.q ? `${counted(lines.length, "line")} of ${count(total)}` : counted(total, "line")}</span>
         <button className={`button small ${view.following ? "on" : ""}`} aria-pressed={view.following} onClick={view.follow} data-testid="log-follow">
           <ArrowDownToLine className="icon" aria-hidden />
           {view.following ? "Following" : "Follow"}
@@ -107,6 +107,7 @@ function useScroll(part: LogPart, lines: readonly SeqLine[], board: Board) {
   const [marked, setMarked] = useState(-1);
   const [, render] = useReducer((n: number) => n + 1, 0);
   const loading = useRef(false);
+  const followed = useRef(false);
   const latest = useRef(lines);
   latest.current = lines;
 
@@ -128,12 +129,20 @@ function useScroll(part: LogPart, lines: readonly SeqLine[], board: Board) {
   useEffect(
     () =>
       board.onMoment((moment) => {
-        if (moment === null) return setMarked(-1);
+        if (moment === null) {
+          setMarked(-1);
+          if (followed.current) setFollowing(true);
+          followed.current = false;
+          return;
+        }
         const index = at(latest.current, moment.time);
         setMarked(index);
         const node = box.current;
         if (node && index >= 0 && latest.current.length > 0) {
-          setFollowing(false);
+          setFollowing((before) => {
+            followed.current ||= before;
+            return false;
+          });
           node.scrollTop = index * LINE - node.clientHeight / 2;
         }
       }),

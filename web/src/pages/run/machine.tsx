@@ -2,7 +2,7 @@ import { isActive, type Run, type TimedSample } from "pulsetrain";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { token } from "../../charts/line.ts";
 import { useTheme } from "../../app/theme.ts";
-import { bytes, clock, count, percent } from "../../format.ts";
+import { bytes, clock, counted, percent } from "../../format.ts";
 import type { OpenRun } from "./open.ts";
 
 interface Gauge {
@@ -69,7 +69,7 @@ export function Machine({ open, run }: { open: OpenRun; run: Run }): ReactNode {
       <header>
         <h2>Machine</h2>
         <span className="faint grow">
-          {pointed ? `at ${clock(pointed.time)}` : `${count(shown.processes)} ${shown.processes === 1 ? "process" : "processes"}, ${count(shown.threads)} threads`}
+          {pointed ? `at ${clock(pointed.time)}` : [counted(shown.processes ?? 0, "process", "processes"), counted(shown.threads ?? 0, "thread")].join(", ")}
         </span>
       </header>
       <div className="body gauges">

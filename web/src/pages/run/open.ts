@@ -1,5 +1,5 @@
 /** What a run's page follows: the run, its series, its log and its machine, in one room. */
-import { LogPart, Room, RunState, SeriesPart, SystemPart } from "pulsetrain";
+import { LogPart, Room, RunState, SeriesPart, SystemPart, type Run } from "pulsetrain";
 import { ms } from "../../format.ts";
 import { server } from "../../app/server.ts";
 import { Board } from "../../charts/board.ts";
@@ -14,6 +14,13 @@ export interface OpenRun {
   readonly board: Board;
 }
 
+/** Unix seconds that relative time counts from: the start, or the first point where that came before the word of it. */
+function startOf(run: Run, series: SeriesPart): number {
+  let start = ms(run.started_at ?? run.created_at) / 1000;
+  for (const column of series.columns.values()) if (column.length > 0) start = Math.min(start, column.time[0]!);
+  return start;
+}
+
 let last: OpenRun | null = null;
 
 /** The open run `id`. The one shown last is kept, so that going back to it goes on from its cursor. */
@@ -22,12 +29,12 @@ export function openRun(id: string): OpenRun {
   const state = new RunState(server, id);
   const series = new SeriesPart(server, id);
   const log = new LogPart(server, id);
-  const machine = new SystemPart(server, id);
+  const machine = new SystemPart(server, id, () => room.changed());
   const board = new Board(series.columns);
-  const room = new Room({ at: server, run: [id], parts: [state, series, log, machine] });
+  const room: Room = new Room({ at: server, run: [id], parts: [state, series, log, machine] });
   room.subscribe(() => {
     const { run } = state;
-    if (run) board.start = ms(run.started_at ?? run.created_at) / 1000;
+    if (run) board.start = startOf(run, series);
     board.changed();
   });
   last = { id, room, state, series, log, machine, board };

@@ -20,7 +20,7 @@ export function Outcome({ run, open }: { run: Run; open: OpenRun }): ReactNode {
 
 function Stopping({ run, requestedAt, grace }: { run: Run; requestedAt: string; grace: number }): ReactNode {
   const now = useNow(250);
-  const left = grace - (now - ms(requestedAt)) / 1000;
+  const left = Math.min(grace, grace - (now - ms(requestedAt)) / 1000);
   return (
     <div className="notice warn" role="status" data-testid="stopping">
       <Square className="icon" aria-hidden />

@@ -116,7 +116,7 @@ interface SquaresProps {
 }
 
 function Squares({ title, columns, values, look, at, onAt, names = false }: SquaresProps): ReactNode {
-  const size = Math.max(7, Math.min(22, 250 / columns.length));
+  const size = Math.max(7, Math.min(36, 252 / columns.length));
   const margin = names ? 116 : 0;
   const side = size * columns.length;
   const shown = names && size >= 10;

@@ -11,6 +11,7 @@ const TONES = { pending: "still", running: "", done: "ok", failed: "danger", sto
 /** The parts of the run with their times, and how much of the whole is done. */
 export function Stages({ run }: { run: Run }): ReactNode {
   const now = useNow();
+  if (run.stages.length === 0 && run.progress === null) return null;
   const done = run.state === "succeeded" ? 100 : (run.progress?.percent ?? null);
   const tone = run.state === "succeeded" ? "ok" : run.state === "failed" ? "danger" : isActive(run.state) ? "" : "still";
   return (

@@ -20,8 +20,10 @@ export function Cards({ datasets, chosen, onChoose }: CardsProps): ReactNode {
   const samples = datasets?.filter((each) => each.sample) ?? [];
   return (
     <section aria-label="Data sets" className="cards">
-      <Upload onDone={onChoose} />
-      <OrderBook onDone={onChoose} />
+      <div className="makers">
+        <Upload onDone={onChoose} />
+        <OrderBook onDone={onChoose} />
+      </div>
       {datasets === undefined && [0, 1, 2].map((key) => <div key={key} className="skeleton card-height" />)}
       {[...mine, ...samples].map((dataset) => (
         <Card key={dataset.id} dataset={dataset} chosen={dataset.id === chosen} onChoose={onChoose} />
@@ -33,7 +35,7 @@ export function Cards({ datasets, chosen, onChoose }: CardsProps): ReactNode {
 function Card({ dataset, chosen, onChoose }: { dataset: Dataset; chosen: boolean; onChoose: (id: string) => void }): ReactNode {
   const { id, rows, columns, size, sample, source, licence, problem } = dataset;
   const [head, about] = titleOf(dataset);
-  const origin = [source, licence].filter(Boolean).join(" · ") || (sample ? "" : "Your file");
+  const origin = [licence, source].filter(Boolean).join(" · ") || (sample ? "" : "Your file");
   return (
     <div className="card" data-chosen={chosen}>
       <button className="card-face" onClick={() => onChoose(id)} aria-pressed={chosen} data-testid={`dataset-card-${id}`}>
@@ -51,9 +53,8 @@ function Card({ dataset, chosen, onChoose }: { dataset: Dataset; chosen: boolean
             {problem}
           </span>
         ) : (
-          <span className="size">
-            {rows === null ? "rows not counted yet" : `${count(rows)} rows × ${count(columns)} columns`}
-            <span className="faint"> · {bytes(size)}</span>
+          <span className="size" title={bytes(size)}>
+            {rows === null ? `${bytes(size)}, not read yet` : `${count(rows)} rows × ${count(columns)} columns`}
           </span>
         )}
         <span className="faint origin" title={origin}>
@@ -115,8 +116,8 @@ function OrderBook({ onDone }: { onDone: (id: string) => void }): ReactNode {
         <Icon className="icon" aria-hidden />
         <b>{make.isPending ? "Making it…" : "Make an order book"}</b>
       </span>
-      <span className="size">A day of bids and asks for 8 bonds, 5 levels deep</span>
-      {make.isError ? <Problem error={make.error} /> : <span className="faint origin">Generated here, new each time</span>}
+      <span className="size">Bids and asks of 8 bonds, generated</span>
+      {make.isError && <Problem error={make.error} />}
     </button>
   );
 }

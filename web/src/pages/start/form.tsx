@@ -148,11 +148,8 @@ function Input({ field, text, onText }: { field: Field; text: string; onText: (t
     );
   }
   return (
-    <div className="field">
-      <label htmlFor={id}>
-        {title}
-        <span className="faint">{boundsOf(property)}</span>
-      </label>
+    <div className={kind === "text" ? "field" : "field short"}>
+      <label htmlFor={id}>{title}</label>
       {kind === "choice" ? (
         <select {...shared} className="input" value={text} onChange={(event) => onText(event.target.value)}>
           {property.enum!.map((choice) => (
@@ -165,12 +162,13 @@ function Input({ field, text, onText }: { field: Field; text: string; onText: (t
           className="input"
           inputMode={kind === "integer" ? "numeric" : kind === "number" ? "decimal" : "text"}
           autoComplete="off"
+          placeholder={field.required ? "" : "None"}
           value={text}
           onChange={(event) => onText(event.target.value)}
         />
       )}
       <p id={`${id}-help`} className={wrong ? "wrong" : "faint"} role={wrong ? "alert" : undefined}>
-        {wrong ?? help}
+        {wrong ?? [help, boundsOf(property) && `${boundsOf(property)}.`].filter(Boolean).join(" ")}
       </p>
     </div>
   );

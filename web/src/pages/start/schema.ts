@@ -41,8 +41,10 @@ function kindOf(property: Property): FieldKind {
 /** The bounds in words: "1 to 1,000". */
 export function boundsOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Property): string {
   const low = minimum ?? exclusiveMinimum;
-  const high = maximum ?? exclusiveMaximum;
-  const text = (value: number) => value.toLocaleString("en-US", { maximumSignificantDigits: 6 });
+  let high = maximum ?? exclusiveMaximum;
+  // The end of what a machine can count is no help to anybody.
+  if (high !== undefined && high >= 2 ** 31 - 1) high = undefined;
+  const text = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 12 });
   const above = exclusiveMinimum !== undefined && minimum === undefined ? "above " : "";
   const below = exclusiveMaximum !== undefined && maximum === undefined ? "below " : "";
   if (low !== undefined && high !== undefined) return `${above}${text(low)} to ${below}${text(high)}`;

@@ -88,8 +88,7 @@ export function Upload({ onDone }: { onDone: (id: string) => void }): ReactNode 
             <UploadIcon className="icon" aria-hidden />
             <b>{over ? "Drop it here" : "Upload a CSV"}</b>
           </span>
-          <span className="size">Drop a file anywhere, or click to choose one</span>
-          {task === null && <span className="faint origin">Any table with a header line</span>}
+          <span className="size">Drop it anywhere, or click here</span>
         </button>
       )}
       {task !== null && "error" in task && <Problem error={task.error} testid="upload-error" />}
