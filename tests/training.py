@@ -97,3 +97,9 @@ def _lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def sync(server: LiveServer, spool: Path) -> int:
+    """`pulsetrain sync`; its exit code."""
+    words = [sys.executable, "-m", "pulsetrain.cli.main", "sync", str(spool), "--url", server.url]
+    return subprocess.run(words, check=False, timeout=60, capture_output=True).returncode

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from conftest import StartServer
-from live import LiveServer, eventually
-from training import Supervised, gone
+from live import eventually
+from training import Supervised, gone, sync
 
 BURST = """
 import mmap, os, struct
@@ -179,8 +179,3 @@ def test_a_newer_attempt_ends_the_older_one(start_server: StartServer, tmp_path:
     assert run.wait() == 75
     gone(*pids)
     assert server.run(run.id)["state"] == "running"
-
-
-def sync(server: LiveServer, spool: Path) -> int:
-    words = [sys.executable, "-m", "pulsetrain.cli.main", "sync", str(spool), "--url", server.url]
-    return subprocess.run(words, check=False, timeout=60, capture_output=True).returncode

@@ -84,9 +84,9 @@ def _attached(project: str | None, name: str | None, config: dict[str, Any], tag
         tags=[text(tag) for tag in tags or ()],
     )
     run = Run(id=begun.id, folder=begun.folder, parameters=config, url=url)
-    run._hooks = attach.Hooks(run._exited, run._printed)
     attach.start_supervisor(begun.folder)
     say(f"run {begun.id} → {run.url}")
+    run._hooks = attach.Hooks(run._exited, run._printed)
     return run
 
 

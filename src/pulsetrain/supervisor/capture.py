@@ -14,6 +14,8 @@ from pulsetrain.model.logparse import LogParser, Parsed
 from pulsetrain.sdk.progress import Pace
 from pulsetrain.sdk.spool import SpoolWriter
 
+from .tail import Row
+
 _READ = 64 * 1024
 _BAR_SECONDS = 1.0
 """How often a line that is overwritten again and again is read for metrics and progress."""
@@ -172,3 +174,17 @@ class Capture:
             yield
         except OSError as problem:
             self._complain(f"Output is lost: {problem.strerror or problem}.")
+
+
+class Levels:
+    """Says how bad the lines are that the SDK took down itself: reading them is no work for a training process."""
+
+    def __init__(self) -> None:
+        self._parser = LogParser()
+
+    def fill(self, row: Row) -> None:
+        if row.type != "run.log":
+            return
+        for line in row.data["lines"]:
+            if line.get("level") is None and line.get("stream") in ("stdout", "stderr"):
+                line["level"] = self._parser.feed(line["text"]).level

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 
 from pulsetrain.model.ids import new_command_id
 from pulsetrain.sdk.control import Command, CommandWriter
@@ -23,7 +24,7 @@ from pulsetrain.sdk.folder import SUPERVISOR, Note, SpoolFolder, home
 from pulsetrain.sdk.spool import SpoolWriter
 
 from . import ending, sample
-from .capture import Capture, Stream
+from .capture import Capture, Levels, Stream
 from .control import Listener
 from .launch import CannotStart, environment, launch
 from .sample import Sampler
@@ -84,7 +85,12 @@ class Supervisor:
         self._commands = CommandWriter(self._folder)
         self._inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._shipper = Shipper(
-            self._folder, given.note, say=say, set_link=self._commands.set_link, on_registered=on_registered
+            self._folder,
+            given.note,
+            say=say,
+            set_link=self._commands.set_link,
+            fix=Levels().fill if given.process is not None else lambda _: None,
+            on_registered=on_registered,
         )
         self._listener = Listener(given.note.url, given.note.id, given.note.token, self._deliver)
         self._capture = Capture(self._writer, self._sdk, self._complain)
@@ -284,19 +290,25 @@ class Supervisor:
         return how.shell_code
 
     def _tidy(self, target: Target) -> int | None:
-        """End what the run left running; the answer is how many would not end. None where nobody may judge that."""
-        by_force = self._stopping is not None and self._stopping.sent == "SIGKILL"
-        if not target.owned and self._stopping is None:
-            return None
+        """End what the run left running; the answer is how many would not end. None where nobody asked for an end."""
+        sent = self._stopping.sent if self._stopping is not None else None
+        if not target.owned and sent not in ("SIGTERM", "SIGKILL"):
+            # A process of its own that says it is done may have other things to do, or be about to end.
+            return None if sent is None else len(self._until_empty(target))
         living = target.tree.members()
-        if living and not by_force:
+        if living and sent != "SIGKILL":
             count = "a process" if len(living) == 1 else f"{len(living)} processes"
             self._capture.note(f"The run has left {count} behind; ending them.", "warning")
             target.tree.signal(signal.SIGTERM)
-            deadline = time.monotonic() + _TIDY_SECONDS
-            while target.tree.members() and time.monotonic() < deadline:
-                self._serve(0.05)
+            self._until_empty(target)
         return target.tree.kill()
+
+    def _until_empty(self, target: Target) -> list[psutil.Process]:
+        """Wait a little for the processes to end; the answer is those that have not."""
+        deadline = time.monotonic() + _TIDY_SECONDS
+        while (living := target.tree.members()) and time.monotonic() < deadline:
+            self._serve(0.05)
+        return living
 
     def _ship(self, code: int) -> int:
         """Wait until everything is shipped, or until it is clear that it cannot be now."""

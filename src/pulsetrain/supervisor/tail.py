@@ -138,7 +138,7 @@ def merge(rows: list[Row]) -> list[dict[str, Any]]:
     for place, row in enumerate(rows, 1):
         follows = rows[place] if place < len(rows) else None
         together = row.type in ("m", "run.log") and follows is not None and follows.type == row.type
-        if not together or row.last - rows[start].n >= _ROWS_OF_A_RECORD:
+        if not together or row.last - rows[start].n + 1 >= _ROWS_OF_A_RECORD:
             records.append(_record(rows[start:place]))
             start = place
     return records
