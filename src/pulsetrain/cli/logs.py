@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from pulsetrain.model.cursor import parse_cursor
+from pulsetrain.model.runs import ENDED
+
 from .terminal import AsJson, Url, note, print_json, print_line
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ def logs(
         cursor, known = _known(client, id, lines)
         _print(known, as_json)
         if follow:
-            _print(_new(client, id, cursor, known[-1].seq if known else 0), as_json)
+            _print(_new(client, id, cursor), as_json)
 
 
 def _known(client: Client, run: str, count: int | None) -> tuple[str, list[LogLine]]:
@@ -48,27 +51,33 @@ def _known(client: Client, run: str, count: int | None) -> tuple[str, list[LogLi
     return cursor, lines[max(0, len(lines) - wanted) :]
 
 
-def _new(client: Client, run: str, cursor: str, seen: int) -> Iterator[LogLine]:
+def _new(client: Client, run: str, cursor: str) -> Iterator[LogLine]:
     """The lines that come after `cursor`, until the run has ended."""
     from pulsetrain.sdk.client import LogLine
 
-    if not client.run(run).run.active:
-        # It may have said something between the two answers.
-        yield from (line for line in _known(client, run, None)[1] if line.seq > seen)
-        return
-    for news in client.events(cursor, runs=[run], types=["run.log", "run.status"]):
-        if news.about == "reset":
-            lines = [line for line in _known(client, run, None)[1] if line.seq > seen]
-            yield from lines
-            seen = max([seen, *(line.seq for line in lines)])
-        elif news.about == "offline":
-            note.print(f"Offline: {news.detail} Trying again in {news.retry_seconds:.0f} s …", style="yellow")
-        elif news.event is not None and news.event.type == "run.log":
-            seen = news.event.seq
-            for line in news.event.data["lines"]:
-                yield msgspec.convert({**line, "seq": seen}, LogLine)
-        if news.event is not None and news.event.type == "run.status" and not client.run(run).run.active:
-            return
+    seen = _seq(cursor)
+    while client.run(run).run.active:
+        for news in client.events(cursor, runs=[run], types=["run.log", "run.status"], patient=True):
+            if news.about == "reset":
+                break
+            if news.about == "offline":
+                note.print(f"Offline: {news.detail} Trying again in {news.retry_seconds:.0f} s …", style="yellow")
+            elif news.event is not None and news.event.type == "run.log":
+                seen = news.event.seq
+                yield from (msgspec.convert({**line, "seq": seen}, LogLine) for line in news.event.data["lines"])
+            elif news.event is not None and news.event.data.get("state") in ENDED:
+                return
+        # The stream has lost its place: what it skipped is in the snapshot.
+        cursor, lines = _known(client, run, None)
+        yield from (line for line in lines if line.seq > seen)
+        seen = _seq(cursor)
+    # It may have said something between the two answers.
+    yield from (line for line in _known(client, run, None)[1] if line.seq > seen)
+
+
+def _seq(cursor: str) -> int:
+    position = parse_cursor(cursor)
+    return position.seq if position else 0
 
 
 def _print(lines: Iterable[LogLine], as_json: bool) -> None:

@@ -238,23 +238,34 @@ class Client:
         # A lost run may come back, but nobody waits for that at a terminal.
         if not state.active:
             return
-        for news in self.events(snapshot.cursor, runs=[run]):
+        for news in self.events(snapshot.cursor, runs=[run], patient=True):
             if news.about == "reset":
-                state = self.run(run).run
+                state = self._run_again(run)
             elif news.event is not None:
                 state = fold(state, news.event) or state
             yield state, news
             if not state.active:
                 return
 
-    def events(self, cursor: str = "now", *, runs: Sequence[str] = (), types: Sequence[str] = ()) -> Iterator[News]:
+    def _run_again(self, run: str) -> Run:
+        """The run as it is now, however long the server is away."""
+        while True:
+            try:
+                return self.run(run).run
+            except Unreachable:
+                self._sleep(_FIRST_RETRY)
+
+    def events(
+        self, cursor: str = "now", *, runs: Sequence[str] = (), types: Sequence[str] = (), patient: bool = False
+    ) -> Iterator[News]:
         """Follow the log from `cursor` without end. Goes on from the last id after each break, however long.
 
-        Raises Refused where trying again is pointless, and Unreachable if there was never a connection.
+        Raises Refused where trying again is pointless, and Unreachable if there was never a connection, unless it is
+        `patient`: then the server is known to exist, and is waited for from the start.
         """
         reader = SseReader()
         reader.last_id = cursor
-        was_online, failures, pause = False, 0, 0.0
+        was_online, failures, pause = patient, 0, 0.0
         while True:
             try:
                 for news in self._connection(reader, runs, types):
