@@ -35,6 +35,8 @@ _PREFIXES = [
     # glog and absl: `I1120 10:05:05.123456 4711 file.py:12] message`
     re.compile(r"(?P<letter>[DIWEF])\d{4} \d\d:\d\d:\d\d\.\d{6}\s{1,8}\d{1,10} [\w./-]{1,200}:\d{1,6}\] "),
 ]
+_MAY_HAVE_PREFIX = re.compile(r"DEBUG|INFO|NOTICE|WARN|ERROR|CRITICAL|FATAL|^[\[DIWEF]?\d\d")
+"""Most lines have none of this, and need no look at each form."""
 _LEVELS = {
     "DEBUG": "debug", "INFO": "info", "NOTICE": "info", "WARNING": "warning", "WARN": "warning",
     "ERROR": "error", "CRITICAL": "error", "FATAL": "error",
@@ -72,6 +74,7 @@ _NUMBER = (
     r"[-+]?(?:\d{1,30}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,4})?"
     r"|[-+]?(?:nan|NaN|NAN|inf|Inf|INF|infinity|Infinity)"
 )
+_MAY_HAVE_NUMBER = re.compile(r"\d|nan|NaN|NAN|inf|Inf|INF")
 _END = r"(?=%?(?:$|[\s;|)\]}\"'±]|,(?!\d\d\d(?:\D|$))|\.(?:\s|$)))"
 _PAIR = re.compile(rf"(\"|'|)\s{{0,4}}([:=])(\s{{0,8}})({_NUMBER}){_END}")
 _WORD = r"[^\W\d][\w./@-]*+"
@@ -85,6 +88,7 @@ _METRIC = (
     r"loss|losses|accuracy|acc|f1|auc|perplexity|ppl|score|scores|mse|mae|rmse|precision|recall|bleu|lr|reward|iou|map"
 )
 _NAMED = re.compile(rf"(?<![\w./-])((?:[^\W\d][\w/]{{0,30}}[ _]){{0,2}}(?:{_METRIC})) ({_NUMBER}){_END}")
+_MAY_HAVE_NAMED = re.compile(rf"(?:{_METRIC}) [-+.\dnNiI]")
 _METRIC_WORDS = frozenset(_METRIC.split("|"))
 _LEADING = frozenset(re.findall(r"\w+", "a an and at by for in is now of on our the then to using was with"))
 _NO_METRIC = frozenset(
@@ -158,7 +162,7 @@ class LogParser:
         found = _Found()
         if message.startswith("{") and (record := _json_object(message)) is not None:
             message, level = _read_record(record, found, message, level)
-        elif level != "error" and not _SAID_WARNING.match(message):
+        elif level != "error" and _MAY_HAVE_NUMBER.search(message) and not _SAID_WARNING.match(message):
             _read_text(message[:_LONGEST_TEXT], found)
         return self._placed(message, level, found)
 
@@ -218,6 +222,8 @@ def strip_prefix(line: str) -> tuple[str, str | None]:
     """`line` without the time, logger name and level before its message; and that level."""
     level: str | None = None
     text = line.rstrip()
+    if not _MAY_HAVE_PREFIX.search(text[:256]):
+        return text, None
     for _ in range(4):
         match = next((match for prefix in _PREFIXES if (match := prefix.match(text))), None)
         if match is None:
@@ -295,7 +301,7 @@ def _read_pairs(text: str, found: _Found) -> None:
             continue
         name = metric_name(key)
         _take(name, value, found)
-    for match in _NAMED.finditer(text):
+    for match in _NAMED.finditer(text) if _MAY_HAVE_NAMED.search(text) else ():
         name, value = metric_name(_without_leading(match[1])), _number(match[2])
         if value is not None and name not in found.metrics:
             _take(name, value, found)

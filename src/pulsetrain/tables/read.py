@@ -72,12 +72,14 @@ def _typed(cells: pl.DataFrame, delimiter: str, encoding: str, warnings: list[st
     kinds: dict[str, Kind] = {}
     formats: dict[str, str] = {}
     columns = []
-    for text in cells.iter_columns():
-        column = type_column(text, decimal_comma=delimiter != ",")
+    for name in cells.columns:
+        column = type_column(_cleaned(cells[name]), decimal_comma=delimiter != ",")
+        # Text takes several times the memory of what it says; a big file must not be held in both forms.
+        cells = cells.drop(name)
         columns.append(column.values)
-        kinds[text.name] = column.kind
+        kinds[name] = column.kind
         if column.format is not None:
-            formats[text.name] = column.format
+            formats[name] = column.format
         warnings += column.warnings
     if all(kind in ("empty", "constant") for kind in kinds.values()):
         warnings.append("No column varies, so there is nothing to learn from this table.")
@@ -197,10 +199,8 @@ def _some(names: list[str]) -> str:
 
 
 def _cells(path: Path, encoding: str, delimiter: str, width: int, rows: int) -> pl.DataFrame:
-    """All cells as stripped text, missing ones null.
-
-    The fast reader comes first; where it sees other rows than were counted, it gets the file in a plainer form.
-    """
+    """All cells as text. The fast reader comes first; where it sees other rows than were counted, it gets the
+    file in a plainer form."""
     frame = None
     if encoding == "utf-8-sig":
         frame = _parse(path, delimiter, width)
@@ -211,8 +211,13 @@ def _cells(path: Path, encoding: str, delimiter: str, width: int, rows: int) -> 
         frame = _parse(rewritten.getvalue().encode(), ",", width)
     if frame is None or frame.height != rows:
         raise BadTable("The rows of the file cannot be told apart.", hint="Check its quotation marks.")
-    stripped = pl.all().str.strip_chars()
-    return frame.with_columns(pl.when(stripped.is_in(MISSING)).then(None).otherwise(stripped).name.keep())
+    return frame
+
+
+def _cleaned(text: pl.Series) -> pl.Series:
+    """`text` without blanks around each cell, missing ones null."""
+    stripped = text.str.strip_chars()
+    return stripped.set(stripped.is_in(MISSING), None)
 
 
 def _parse(source: Path | bytes, delimiter: str, width: int) -> pl.DataFrame | None:
