@@ -1,6 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
 import { call } from "pulsetrain";
-import { Check, FileSpreadsheet, LoaderCircle, Sparkles, Trash2, TriangleAlert } from "lucide-react";
+import { Check, FileSpreadsheet, LoaderCircle, Sparkles, Trash2, TriangleAlert, X } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { queries, type Dataset } from "../../app/queries.ts";
 import { server } from "../../app/server.ts";
@@ -18,23 +18,46 @@ interface CardsProps {
 export function Cards({ datasets, chosen, onChoose }: CardsProps): ReactNode {
   const mine = datasets?.filter((each) => !each.sample) ?? [];
   const samples = datasets?.filter((each) => each.sample) ?? [];
+  // Two of one title are told apart by their files' names.
+  const heads = (datasets ?? []).map((each) => titleOf(each)[0]);
+  const [problem, setProblem] = useState<unknown>(null);
   return (
-    <section aria-label="Data sets" className="cards">
+    <section aria-label="Data sets" className="cards" data-alone={datasets?.length === 0 || undefined}>
       <div className="makers">
-        <Upload onDone={onChoose} />
-        <OrderBook onDone={onChoose} />
+        <Upload onDone={onChoose} onProblem={setProblem} />
+        <OrderBook onDone={onChoose} onProblem={setProblem} />
       </div>
+      {problem !== null && (
+        <Problem error={problem} testid="upload-error">
+          <button className="button quiet small icon-only" onClick={() => setProblem(null)} aria-label="Dismiss">
+            <X className="icon" />
+          </button>
+        </Problem>
+      )}
       {datasets === undefined && [0, 1, 2].map((key) => <div key={key} className="skeleton card-height" />)}
       {[...mine, ...samples].map((dataset) => (
-        <Card key={dataset.id} dataset={dataset} chosen={dataset.id === chosen} onChoose={onChoose} />
+        <Card
+          key={dataset.id}
+          dataset={dataset}
+          head={heads.filter((head) => head === titleOf(dataset)[0]).length > 1 ? dataset.name : titleOf(dataset)[0]}
+          chosen={dataset.id === chosen}
+          onChoose={onChoose}
+        />
       ))}
     </section>
   );
 }
 
-function Card({ dataset, chosen, onChoose }: { dataset: Dataset; chosen: boolean; onChoose: (id: string) => void }): ReactNode {
+interface CardProps {
+  dataset: Dataset;
+  head: string;
+  chosen: boolean;
+  onChoose: (id: string) => void;
+}
+
+function Card({ dataset, head, chosen, onChoose }: CardProps): ReactNode {
   const { id, rows, columns, size, sample, source, licence, problem } = dataset;
-  const [head, about] = titleOf(dataset);
+  const [, about] = titleOf(dataset);
   const origin = [licence, source].filter(Boolean).join(" · ") || (sample ? "" : "Your file");
   return (
     <div className="card" data-chosen={chosen}>
@@ -61,7 +84,7 @@ function Card({ dataset, chosen, onChoose }: { dataset: Dataset; chosen: boolean
           {origin}
         </span>
       </button>
-      {!sample && <Remove dataset={dataset} />}
+      <Remove dataset={dataset} />
     </div>
   );
 }
@@ -101,8 +124,10 @@ function Remove({ dataset }: { dataset: Dataset }): ReactNode {
 }
 
 /** Makes a sample of its own: a synthetic multi-level order book. */
-function OrderBook({ onDone }: { onDone: (id: string) => void }): ReactNode {
+function OrderBook({ onDone, onProblem }: { onDone: (id: string) => void; onProblem: (error: unknown) => void }): ReactNode {
   const make = useMutation({
+    onMutate: () => onProblem(null),
+    onError: onProblem,
     mutationFn: () => call<{ dataset: Dataset }>(server, "POST", "/api/datasets/order-book", { body: {} }),
     onSuccess: async ({ dataset }) => {
       await queries.invalidateQueries({ queryKey: ["datasets"] });
@@ -117,7 +142,6 @@ function OrderBook({ onDone }: { onDone: (id: string) => void }): ReactNode {
         <b>{make.isPending ? "Making it…" : "Make an order book"}</b>
       </span>
       <span className="size">Bids and asks of 8 bonds, generated</span>
-      {make.isError && <Problem error={make.error} />}
     </button>
   );
 }

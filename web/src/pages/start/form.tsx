@@ -129,6 +129,10 @@ function blocked(trainer: Trainer, dataset: Dataset | null, stale: boolean, wron
   return stale ? "The server cannot be reached." : null;
 }
 
+function sentence(words: string): string {
+  return words === "" ? "" : `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+}
+
 function Input({ field, text, onText }: { field: Field; text: string; onText: (text: string) => void }): ReactNode {
   const { key, kind, title, help, property } = field;
   const id = `field-${key}`;
@@ -162,13 +166,13 @@ function Input({ field, text, onText }: { field: Field; text: string; onText: (t
           className="input"
           inputMode={kind === "integer" ? "numeric" : kind === "number" ? "decimal" : "text"}
           autoComplete="off"
-          placeholder={field.required ? "" : "None"}
+          placeholder={field.required ? "" : "Not set"}
           value={text}
           onChange={(event) => onText(event.target.value)}
         />
       )}
       <p id={`${id}-help`} className={wrong ? "wrong" : "faint"} role={wrong ? "alert" : undefined}>
-        {wrong ?? [help, boundsOf(property) && `${boundsOf(property)}.`].filter(Boolean).join(" ")}
+        {wrong ?? [help, sentence(boundsOf(property))].filter(Boolean).join(" ")}
       </p>
     </div>
   );

@@ -34,8 +34,12 @@ export function StartPage(): ReactNode {
           {chosen === null ? (
             <div className="empty">
               <MousePointerClick className="icon" aria-hidden />
-              <h2>{data && datasets.data ? `There is no data set ${data}` : "Nothing chosen yet"}</h2>
-              <p>Choose a card above, or drop a CSV file there. Its columns, values and first rows then show here.</p>
+              <h2>{data && datasets.data ? `There is no data set ${data}` : datasets.data?.length === 0 ? "No data yet" : "Nothing chosen yet"}</h2>
+              <p>
+                {datasets.data?.length === 0
+                  ? "Drop a CSV file anywhere on this page, or make an order book to try with. Its columns, values and first rows then show here."
+                  : "Choose a card above, or drop a CSV file anywhere on this page. Its columns, values and first rows then show here."}
+              </p>
             </div>
           ) : (
             <Preview

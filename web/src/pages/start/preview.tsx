@@ -134,7 +134,11 @@ function ColumnRow({ column, rows }: { column: Column; rows: number }): ReactNod
 
 function cell(value: string | number | boolean | null): string {
   if (value === null) return "";
-  return typeof value === "number" ? measured(value) : String(value);
+  if (typeof value === "number") return measured(value);
+  // A day is a day: midnight adds nothing, nor do fractions of a second to a range of days.
+  return String(value)
+    .replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z?$/, "$1 $2")
+    .replace(/ 00:00:00$/, "");
 }
 
 function Rows({ table }: { table: Table }): ReactNode {

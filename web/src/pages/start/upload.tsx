@@ -4,9 +4,8 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { queries, type Dataset } from "../../app/queries.ts";
 import { bytes, percent } from "../../format.ts";
 import { Bar } from "../../parts/bar.tsx";
-import { Problem } from "../../parts/problem.tsx";
 
-type Task = { file: File; sent: number } | { error: unknown } | null;
+type Task = { file: File; sent: number } | null;
 
 /** Send `file` and tell how far it is; fetch cannot tell, so this is an XMLHttpRequest. */
 function send(file: File, onSent: (bytes: number) => void, signal: AbortSignal): Promise<Dataset> {
@@ -28,7 +27,7 @@ function send(file: File, onSent: (bytes: number) => void, signal: AbortSignal):
 }
 
 /** A place to drop a file, and a button for those who do not drag. The whole window takes a drop. */
-export function Upload({ onDone }: { onDone: (id: string) => void }): ReactNode {
+export function Upload({ onDone, onProblem }: { onDone: (id: string) => void; onProblem: (error: unknown) => void }): ReactNode {
   const [task, setTask] = useState<Task>(null);
   const [over, setOver] = useState(false);
   const input = useRef<HTMLInputElement>(null);
@@ -40,6 +39,7 @@ export function Upload({ onDone }: { onDone: (id: string) => void }): ReactNode 
     abort.current?.abort();
     const { signal } = (abort.current = new AbortController());
     setTask({ file, sent: 0 });
+    onProblem(null);
     try {
       if (files.length > 1) throw new ApiError(0, "one_file", "Please drop one file at a time.", "Each CSV file is a data set of its own.");
       if (file.size === 0) throw new ApiError(0, "empty", `${file.name} is empty.`, "Choose a CSV file with a header line and rows.");
@@ -48,12 +48,13 @@ export function Upload({ onDone }: { onDone: (id: string) => void }): ReactNode 
       setTask(null);
       onDone(dataset.id);
     } catch (error) {
-      if (!signal.aborted) setTask({ error });
+      if (signal.aborted) return;
+      setTask(null);
+      onProblem(error);
     }
   };
   useWindowDrop(setOver, (files) => void take(files));
 
-  const sending = task !== null && "file" in task;
   return (
     <div className="card drop" data-over={over} data-testid="drop">
       <input
@@ -69,7 +70,7 @@ export function Upload({ onDone }: { onDone: (id: string) => void }): ReactNode 
           event.target.value = "";
         }}
       />
-      {sending ? (
+      {task !== null ? (
         <div className="sending">
           <span className="row">
             <b className="cut grow">{task.file.name}</b>
@@ -91,7 +92,6 @@ export function Upload({ onDone }: { onDone: (id: string) => void }): ReactNode 
           <span className="size">Drop it anywhere, or click here</span>
         </button>
       )}
-      {task !== null && "error" in task && <Problem error={task.error} testid="upload-error" />}
     </div>
   );
 }
