@@ -215,17 +215,21 @@ def test_help_shows_the_trainers_own_flags(server: LiveServer) -> None:
     assert "tabular-gan" in general.stdout and "quick" in general.stdout
 
 
-def test_a_token_is_asked_for_and_taken_from_the_environment(tmp_path: Path) -> None:
+def test_a_token_is_asked_for_and_with_it_a_run_goes_to_its_end(tmp_path: Path, table: Path) -> None:
     token = "a-token-of-some-length"
-    server = LiveServer(tmp_path, "--token", token, environment={"PULSETRAIN_HOME": str(tmp_path / "home")}).start()
+    (tmp_path / "quick.py").write_text(TRAINER)
+    flags = ("--token", token, "--trainers", str(tmp_path / "quick.py"), "--stop-runs")
+    home = {"PULSETRAIN_HOME": str(tmp_path / "home")}
+    server = LiveServer(tmp_path / "data", *flags, environment=home).start()
     try:
         refused = _run(server, "ls")
         assert refused.returncode == 1
         assert "asks for a token" in refused.stderr and "PULSETRAIN_TOKEN" in refused.stderr
-        command, environment = _command(server, "ls", "--json")
-        done = subprocess.run(
-            command, env=environment | {"PULSETRAIN_TOKEN": token}, capture_output=True, timeout=PATIENCE, check=True
-        )
-        assert json.loads(done.stdout)["runs"] == []
+        command, environment = _command(server, "start", "quick", "--data", str(table), "--follow")
+        environment["PULSETRAIN_TOKEN"] = token
+        # The run's own processes have the run's token alone, and get along with it.
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "succeeded" in done.stdout
     finally:
         server.stop()
