@@ -35,7 +35,7 @@ MODE_WIDTH = 4.0
 """A mode reaches so many standard deviations to either side."""
 FIT_ROWS = 5_000
 MAX_VALUES = 100
-"""Categories that a text column keeps apart; the rest is gathered in one."""
+"""Values that a category keeps apart, fewer in wide tables; the rest is gathered in one."""
 LABEL_SHARE = 0.9
 """From this share of different values on, and more than MAX_VALUES of them, a text column names rows."""
 
@@ -121,10 +121,10 @@ class Category(msgspec.Struct, frozen=True, tag=True):
         return False
 
     def encode(self, series: pl.Series, random: np.random.Generator) -> tuple[Floats, Codes]:
-        known = {value: code for code, value in enumerate(self.values)}
-        known |= dict.fromkeys(self.rest, len(self.values))
-        codes = [self.width - 1 if value is None else known[value] for value in series.to_list()]
-        return np.zeros(len(series), np.float32), np.array(codes, np.int64)
+        known = pl.Series([*self.values, *self.rest], dtype=series.dtype)
+        codes = [*range(len(self.values)), *([len(self.values)] * len(self.rest))]
+        found = series.replace_strict(known, codes, default=None, return_dtype=pl.Int64)
+        return np.zeros(len(series), np.float32), found.fill_null(self.width - 1).to_numpy()
 
     def decode(self, alpha: Floats, codes: Codes, random: np.random.Generator) -> pl.Series:
         dtype = _DTYPES[self.dtype]
@@ -203,8 +203,11 @@ class Numeric(msgspec.Struct, frozen=True, tag=True):
 Column = Numeric | Category | Constant | Label
 
 
-def fit(series: pl.Series, seed: int) -> Column:
-    """The kind of column that `series` is, with all that is needed to come back."""
+def fit(series: pl.Series, seed: int, max_values: int = MAX_VALUES) -> Column:
+    """The kind of column that `series` is, with all that is needed to come back.
+
+    A category keeps its `max_values` most frequent values apart.
+    """
     dtype = _name(series.dtype)
     present = series.drop_nulls()
     if series.dtype.is_numeric() or series.dtype.is_temporal():
@@ -217,7 +220,7 @@ def fit(series: pl.Series, seed: int) -> Column:
         return Constant(series.name, _plain(present[0], series), dtype)
     if series.dtype.is_numeric() or series.dtype.is_temporal():
         return _fit_numeric(series.name, dtype, numbers(present), missing, seed)
-    return _fit_category(series, present, missing)
+    return _fit_category(series, present, missing, max_values)
 
 
 def numbers(series: pl.Series) -> NDArray[np.float64]:
@@ -322,13 +325,13 @@ def _step(unique: NDArray[np.float64], dtype: str) -> float:
     return 0.0
 
 
-def _fit_category(series: pl.Series, present: pl.Series, missing: bool) -> Category | Label:
+def _fit_category(series: pl.Series, present: pl.Series, missing: bool, max_values: int) -> Category | Label:
     counts = present.value_counts(sort=True)
     values, shares = counts[series.name].to_list(), counts["count"].to_list()
     if len(values) > MAX_VALUES and len(values) >= LABEL_SHARE * len(present):
         return Label(series.name, 1 - len(present) / len(series))
     ordered = sorted(zip(values, shares, strict=True), key=lambda pair: (-pair[1], str(pair[0])))
-    kept, rest = ordered[:MAX_VALUES], ordered[MAX_VALUES:]
+    kept, rest = ordered[:max_values], ordered[max_values:]
     return Category(
         series.name,
         [value for value, _ in kept],

@@ -81,10 +81,11 @@ class Model:
         alphas: list[Tensor] = []
         codes: list[Tensor] = []
         have = made = 0
+        patience = _PATIENCE * max(rows, _AT_ONCE)
         while have < rows:
             alpha, code, condition = draft.make(_AT_ONCE)
             made += _AT_ONCE
-            if self.judge is not None and made <= _PATIENCE * rows:
+            if self.judge is not None and made <= patience:
                 chance = self.judge.chance(draft.hidden(alpha, code, condition))
                 kept = torch.rand(_AT_ONCE, generator=draft.random) < chance
                 alpha, code = alpha[kept], code[kept]

@@ -69,7 +69,10 @@ class Stages:
         self._begin("Prepare data")
         table = read_table(self.data)
         self.table = _learnable(table)
-        self.digest = hashlib.sha256(self.data.read_bytes()).hexdigest()
+        if self.settings.target and self.settings.target not in table.frame.columns:
+            raise BadParameters(f"There is no column {self.settings.target!r} to take as target.")
+        with self.data.open("rb") as file:
+            self.digest = hashlib.file_digest(file, "sha256").hexdigest()
         self.learnt, self.held_out = split(table.frame, self.settings.seed)
         found = Checkpoint.find(self.run)
         if found is not None:
@@ -143,7 +146,7 @@ class Stages:
         low, high = _SHARES["Train"]
         self.progress.epoch(done, seconds, low + (high - low) * done / self.settings.epochs, rows_per_second)
         if done % max(1, self.settings.epochs // 20) == 0 or done == 1:
-            _say(f"Epoch {done} of {self.settings.epochs} is done.")
+            _say(f"{done:,} of {self.settings.epochs:,} epochs are done.")
 
     def _save_checkpoint(self, *, send: bool) -> None:
         path = self.run.dir / "checkpoint.pt"

@@ -11,7 +11,11 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from .columns import Category, Codes, Column, Constant, Floats, Label, Numeric, fit
+from .columns import MAX_VALUES, Category, Codes, Column, Constant, Floats, Label, Numeric, fit
+
+MAX_INPUTS = 4_000
+"""About so many numbers a row the network sees at most: a wide table's categories keep fewer values apart."""
+MIN_VALUES = 10
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,9 @@ class Transform(msgspec.Struct, frozen=True):
     ) -> Transform:
         """The transform that suits `frame`. `on_column` is called after each column."""
         columns: list[Column] = []
+        max_values = max(MIN_VALUES, min(MAX_VALUES, MAX_INPUTS // max(1, frame.width)))
         for index, series in enumerate(frame):
-            columns.append(fit(series, seed))
+            columns.append(fit(series, seed, max_values))
             on_column(index)
         return Transform(columns, formats or {})
 

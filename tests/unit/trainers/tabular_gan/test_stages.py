@@ -217,6 +217,11 @@ def test_a_checkpoint_of_something_else_is_refused(start: Start, wine: Path, tra
             train(start("b", checkpoint=trained.dir / wrong), wine, epochs=1)
 
 
+def test_a_target_that_is_no_column_is_refused_before_training(start: Start, wine: Path) -> None:
+    with pytest.raises(BadParameters, match="no column 'colour'"):
+        train(start("run"), wine, target="colour")
+
+
 def test_cuda_where_there_is_none_is_refused(start: Start, wine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(BadParameters, match="CUDA"):

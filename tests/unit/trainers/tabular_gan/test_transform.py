@@ -147,3 +147,9 @@ def test_times_are_written_as_they_were(tmp_path: Path) -> None:
     transform = Transform.fitted(frame, 0, {"day": "%d.%m.%Y", "at": "%Y-%m-%dT%H:%M:%S%#z"})
     transform.write_csv(transform.decode(transform.encode(frame, 0), 0), tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().splitlines()[1] == "01.01.2024,2024-01-01T01:00:00+00:00"
+
+
+def test_a_wide_table_keeps_fewer_values_apart() -> None:
+    wide = pl.DataFrame({f"c{place}": [f"w{row % 60}" for row in range(240)] for place in range(150)})
+    widths = Transform.fitted(wide, seed=0).widths
+    assert max(widths) <= 4000 // 150 + 1
