@@ -19,7 +19,6 @@ import argparse
 import contextlib
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +32,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from machine import cpu_seconds, machine  # noqa: E402
+from publisher import Http  # noqa: E402
 
 EVENT_BYTES = 250
 SERVER_CORE, CLIENT_CORE = "0", "1"
@@ -41,30 +41,6 @@ PIPELINE = 32
 
 Server = tuple[int, str, list[int], Callable[[int, int], None]]
 """Port, path of the stream, the server's processes, and `publish(first number, count)` in one request or several."""
-
-
-class Http:
-    """One kept connection; requests may be sent before the answers to earlier ones are read."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._file = self._socket.makefile("rb")
-
-    def send(self, path: str, body: bytes, headers: str = "") -> None:
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
-        self._socket.sendall(head.encode() + body)
-
-    def answer(self) -> None:
-        status = self._file.readline()
-        length = 0
-        while (line := self._file.readline().strip()) != b"":
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        self._file.read(length)
-        if not status.startswith(b"HTTP/1.1 20"):
-            raise SystemExit(f"A publication was refused: {status!r}")
 
 
 @contextlib.contextmanager
@@ -90,7 +66,7 @@ def pulsetrain() -> Iterator[Server]:
                 # The first event of the log is the run's creation, so record n is event n + 1.
                 yield int(port), "/api/events", [server.pid], publish
             finally:
-                server.send_signal(signal.SIGTERM)
+                server.kill()
 
 
 def _envelope(run: str, text: str) -> str:
@@ -175,10 +151,10 @@ def measure(
 
 
 LOADS: list[tuple[str, float | None, dict[str, tuple[int, int]]]] = [
-    ("as it comes", None, {"pulsetrain": (20_000, 100), "nchan": (1_500, PIPELINE)}),
-    ("1000/s", 1000, {"pulsetrain": (5_000, 1), "nchan": (1_500, 1)}),
-    ("100/s", 100, {"pulsetrain": (500, 1), "nchan": (500, 1)}),
-    ("10/s", 10, {"pulsetrain": (50, 1), "nchan": (50, 1)}),
+    ("as it comes", None, {"pulsetrain": (20_000, 100), "nchan": (800, PIPELINE)}),
+    ("1000/s", 1000, {"pulsetrain": (3_000, 1), "nchan": (600, 1)}),
+    ("100/s", 100, {"pulsetrain": (300, 1), "nchan": (300, 1)}),
+    ("10/s", 10, {"pulsetrain": (40, 1), "nchan": (40, 1)}),
 ]
 SERVERS = {"pulsetrain": pulsetrain, "nchan": nchan}
 

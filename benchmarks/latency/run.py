@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import socket
 import statistics
 import subprocess
@@ -27,6 +26,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from machine import machine  # noqa: E402
+from publisher import Http  # noqa: E402
 
 
 def stream(port: int) -> socket.socket:
@@ -60,22 +60,19 @@ def measure(port: int, run: str, token: str, events: int, pace: float) -> tuple[
     """Seconds from before each POST to its event at the reader, and to its answer at the producer."""
     arrived: dict[int, float] = {}
     live = threading.Event()
-    listener = threading.Thread(target=listen, args=(stream(port), events, arrived, live))
+    listener = threading.Thread(target=listen, args=(stream(port), events, arrived, live), daemon=True)
     listener.start()
     live.wait(10)
-    producer = socket.create_connection(("127.0.0.1", port))
-    producer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    producer = Http(port)
     sent: dict[int, float] = {}
     answered: list[float] = []
     began = time.perf_counter()
     for number in range(1, events + 1):
         time.sleep(max(0.0, began + number / pace - time.perf_counter()))
         body = record(number)
-        head = f"POST /api/runs/{run}/records HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
         sent[number] = time.perf_counter()
-        producer.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        if b" 200 " not in producer.recv(1 << 16):
-            raise SystemExit("A record was refused.")
+        producer.send(f"/api/runs/{run}/records", body, f"Authorization: Bearer {token}\r\n")
+        producer.answer()
         answered.append(time.perf_counter() - sent[number])
     listener.join()
     return [arrived[number] - sent[number] for number in sorted(sent)], answered
@@ -101,12 +98,13 @@ def main() -> None:
         command = [sys.executable, str(HERE.parent / "server.py"), folder]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
-            port, run, token = server.stdout.readline().split()
-            others = [stream(int(port)) for _ in range(choice.others)]
-            for other in others:
-                threading.Thread(target=_swallow, args=(other,), daemon=True).start()
-            arrivals, answers = measure(int(port), run, token, choice.events, choice.pace)
-            server.send_signal(signal.SIGTERM)
+            try:
+                port, run, token = server.stdout.readline().split()
+                for _ in range(choice.others):
+                    threading.Thread(target=_swallow, args=(stream(int(port)),), daemon=True).start()
+                arrivals, answers = measure(int(port), run, token, choice.events, choice.pace)
+            finally:
+                server.kill()
     report |= {"post_to_event": summary(arrivals), "post_to_answer": summary(answers)}
     report["raw_post_to_event_ms"] = [round(seconds * 1000, 3) for seconds in arrivals]
     choice.out.mkdir(parents=True, exist_ok=True)
@@ -125,9 +123,9 @@ def markdown(report: dict[str, Any]) -> str:
     lines = [
         "# Latency: POST of a record → the event at an SSE client",
         "",
-        f"{report['events']} events at {report['pace']:g} per second, {report['others']} other readers; {where['date']}, "
-        f"{where['cpu']}, {where['cores']} cores, {where['system']}, load before {where['load_before']:.1f}, "
-        f"commit {where['commit']}.",
+        f"{report['events']} events at {report['pace']:g} per second, {report['others']} other readers; "
+        f"{where['date']}, {where['cpu']}, {where['cores']} cores, {where['system']}, "
+        f"load before {where['load_before']:.1f}, commit {where['commit']}.",
         "",
         "| | median | p90 | p99 | max |",
         "|---|--:|--:|--:|--:|",

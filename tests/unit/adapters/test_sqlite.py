@@ -12,6 +12,7 @@ import pytest
 
 from contract.event_log import EventLogContract, always, created, everything, line
 from pulsetrain.adapters.sqlite import SqliteLog, database
+from pulsetrain.adapters.sqlite.writer import Commit
 from pulsetrain.model.errors import DataFolderUnusable, LogUnavailable
 from pulsetrain.model.log import Filter
 from pulsetrain.ports import EventLog
@@ -97,6 +98,33 @@ def test_what_was_acknowledged_survives_sigkill(tmp_path: Path, durability: str)
         await log.close()
 
     asyncio.run(reopen())
+
+
+def test_a_snapshot_waits_until_the_loop_has_heard_of_its_commit(tmp_path: Path) -> None:
+    """Else its cursor would come back from the reader before `view()` knows it, and look as if it were ahead."""
+
+    async def main() -> None:
+        log = await SqliteLog.open(tmp_path / "log.db")
+        committed = asyncio.Event()
+        held: list[Commit] = []
+
+        def hold(commit: Commit) -> None:
+            held.append(commit)
+            log._loop.call_soon_threadsafe(committed.set)
+
+        log._writer._deliver = hold
+        appending = asyncio.ensure_future(log.append(always(created())))
+        await committed.wait()
+        snapshot = asyncio.ensure_future(log.run("r_aaaaaaaaaa"))
+        done, _ = await asyncio.wait([snapshot], timeout=0.3)
+        assert not done and log.view().tail == 0
+        log._announce(held[0])
+        cursor, run = await snapshot
+        assert cursor.seq == log.view().tail == 1 and run is not None
+        await appending
+        await log.close()
+
+    asyncio.run(main())
 
 
 def generation_of(path: Path, durability: database.Durability = "full") -> str:
