@@ -31,6 +31,7 @@ from pulsetrain.core.tokens import Tokens
 from pulsetrain.core.trainers import Trainers
 from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
+from pulsetrain.http.transport import StreamingProtocol
 from pulsetrain.model.errors import DataFolderInUse, DataFolderUnusable, PortInUse, PulsetrainError
 
 logger = logging.getLogger(__name__)
@@ -187,6 +188,7 @@ async def serve(settings: Settings, bound: socket.socket, ready: Callable[[str],
         tokens = Tokens(settings.data / "tokens.json", settings.token)
         config = uvicorn.Config(
             make_app(parts, tokens),
+            http=StreamingProtocol,
             lifespan="off",
             log_level="warning",
             access_log=False,
