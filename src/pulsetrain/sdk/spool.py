@@ -12,10 +12,12 @@ import contextlib
 import errno
 import mmap
 import os
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import RLock
+from types import FrameType
 from typing import Any
 from zlib import crc32
 
@@ -25,6 +27,7 @@ from pulsetrain.wire.spool import HEADER_SIZE, MAX_BODY, frame, pack_header, sca
 
 _WINDOW = 256 * 1024
 _CHUNK = 1024 * 1024
+_PATIENCE = 1.0
 _POPULATE_WRITE = 23
 """madvise(2) MADV_POPULATE_WRITE, Linux 5.14: makes all pages writable now, not each at its first touch."""
 
@@ -35,22 +38,24 @@ _now = time.time
 
 
 class SpoolWriter:
-    """Appends records to one producer's file and numbers their rows. Safe for threads and for signal handlers."""
+    """Appends records to one producer's file and numbers their rows. Safe for threads and for signal handlers.
+
+    Whoever writes holds the one token in `_turn`. Taking it out of a list is one step for the interpreter, and costs a
+    third of what a lock does, which would be a third of the whole call.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open `path`; where it exists, go on after its last whole record. Raises OSError."""
         self.rows = 0
         """Rows written: the number of the last one."""
-        self._lock = RLock()
-        self._busy = False
-        self._waiting: list[tuple[Any, ...]] = []
+        self._turn: list[None] = [None]
+        self._waiting: list[Callable[[], None]] = []
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._map: mmap.mmap | None = None
+        self._put: Callable[[bytes], object] = _no_room
+        """Copies a record to where the next one belongs, and moves on; ValueError if it does not fit there."""
         self._base = 0
-        """Where in the file the window begins."""
-        self._position = 0
-        """Where in the window the next record begins."""
-        self._size = 0
+        """Where the window begins in the file; without one, where the next record goes."""
         self._mappable = True
         self._closed = False
         if os.fstat(self._descriptor).st_size:
@@ -58,106 +63,120 @@ class SpoolWriter:
 
     def row(self, step: int | None, values: dict[str, Any]) -> None:
         """Append one row of metrics. Raises OSError (disk full), or TypeError and others for what has no encoding."""
-        with self._lock:
-            if self._busy:
-                self._waiting.append((step, values))
-                return
-            self._busy = True
+        try:
+            self._turn.pop()
+        except IndexError:
+            self._wait(lambda: self.row(step, values))
+            return
+        try:
+            number = self.rows + 1
+            body = _encode((number, "m", _now(), step, values))
+            record = pack_header(len(body), crc32(body)) + body
+            # Counted first: when Ctrl-C comes after the copy, a reader may have the record already.
+            self.rows = number
             try:
-                number = self.rows + 1
-                body = _encode((number, "m", _now(), step, values))
-                length = len(body)
-                position = self._position
-                end = position + HEADER_SIZE + length
-                if end > self._size or length > MAX_BODY:
-                    self._append_far(body, number)
-                else:
-                    record = pack_header(length, crc32(body)) + body
-                    try:
-                        self._map[position:end] = record  # type: ignore[index]  # mapped, since size is above 0
-                    finally:
-                        # Also when Ctrl-C comes here: a reader may have the record already.
-                        self.rows = number
-                        self._position = end
-            finally:
-                self._busy = False
-            if self._waiting:
-                self._drain()
+                self._put(record)
+            except ValueError:
+                self.rows = number - 1
+                self._append(record, number)
+        finally:
+            self._turn.append(None)
+        if self._waiting:
+            self._drain()
 
     def record(self, type: str, data: dict[str, Any], count: int = 1) -> None:
         """Append a record of `count` rows. Raises OSError, or TypeError and others for what has no encoding."""
-        with self._lock:
-            if self._busy:
-                self._waiting.append((type, data, count))
-                return
-            self._busy = True
-            try:
-                # A record of many rows carries the number of its first one.
-                body = _encode((self.rows + 1, type, _now(), data))
-                self._append_far(body, self.rows + count)
-            finally:
-                self._busy = False
-            if self._waiting:
-                self._drain()
+        try:
+            self._turn.pop()
+        except IndexError:
+            self._wait(lambda: self.record(type, data, count))
+            return
+        try:
+            # A record of many rows carries the number of its first one.
+            body = _encode((self.rows + 1, type, _now(), data))
+            self._append(frame(body), self.rows + count)
+        finally:
+            self._turn.append(None)
+        if self._waiting:
+            self._drain()
 
     def close(self) -> None:
         """Give back the space that was reserved. What is written stays."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            end = self._base + self._position
-            if self._map is not None:
-                self._map.close()
-                self._map = None
-            self._size = 0
-            os.ftruncate(self._descriptor, end)
-            os.close(self._descriptor)
+        try:
+            self._turn.pop()
+        except IndexError:
+            self._wait(self.close)
+            return
+        try:
+            if not self._closed:
+                end = self._place
+                self._let_go()
+                os.ftruncate(self._descriptor, end)
+                os.close(self._descriptor)
+        finally:
+            self._turn.append(None)
 
     def abandon(self) -> None:
         """Let go of the file without touching it: after a fork it belongs to the parent."""
+        if not self._closed:
+            self._let_go()
+            os.close(self._descriptor)
+
+    @property
+    def _place(self) -> int:
+        """Where in the file the next record belongs."""
+        return self._base + (self._map.tell() if self._map is not None else 0)
+
+    def _let_go(self) -> None:
         self._closed = True
-        if self._map is not None:
-            self._map.close()
-            self._map = None
-        self._size = 0
-        os.close(self._descriptor)
+        self._unmap()
+
+    def _wait(self, write: Callable[[], None]) -> None:
+        """Somebody is writing: another thread, which will be done soon, or what a signal handler has interrupted."""
+        if _writing(self, sys._getframe(2)):
+            self._waiting.append(write)
+            return
+        deadline = time.monotonic() + _PATIENCE
+        while not self._turn:
+            time.sleep(0.0001)
+            if time.monotonic() > deadline:
+                others = (frame for id, frame in sys._current_frames().items() if id != threading.get_ident())
+                if any(_writing(self, frame) for frame in others):
+                    raise TimeoutError("another thread does not come to an end with its record")
+                # Ctrl-C came in the one moment between taking the token and being ready to give it back.
+                self._turn.append(None)
+        write()
 
     def _drain(self) -> None:
         """Write what a signal handler logged while a record was being written."""
         waiting, self._waiting = self._waiting, []
-        for item in waiting:
-            if len(item) == 2:
-                self.row(*item)
-            else:
-                self.record(*item)
+        for write in waiting:
+            write()
 
-    def _append_far(self, body: bytes, rows: int) -> None:
-        """Append `body` wherever there is room, and count up to `rows`."""
+    def _append(self, record: bytes, rows: int) -> None:
+        """Append `record` wherever there is room, and count up to `rows`."""
         if self._closed:
             raise ValueError("The spool is closed.")
-        record = frame(body)
-        if self._mappable and self._position + len(record) > self._size:
+        if len(record) > HEADER_SIZE + MAX_BODY:
+            raise ValueError("This is too long for one record.")
+        if self._mappable and (self._map is None or self._map.tell() + len(record) > len(self._map)):
             self._map_next(len(record))
-        position = self._position
         if self._map is None:
             self._write(record)
-        try:
-            if self._map is not None:
-                self._map[position : position + len(record)] = record
-        finally:
-            # Also when Ctrl-C comes here: a reader may have the record already.
-            self._position = position + len(record)
+            self._base += len(record)
             self.rows = rows
+            return
+        self.rows = rows
+        self._put(record)
 
     def _write(self, record: bytes) -> None:
-        if os.pwrite(self._descriptor, record, self._base + self._position) != len(record):
+        if os.pwrite(self._descriptor, record, self._base) != len(record):
             # The next record is written over what went in.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _map_next(self, room: int) -> None:
         """Reserve and map the next window, with at least `room` bytes. Raises OSError if the disk is full."""
-        place = self._base + self._position
+        place = self._place
         base = place - place % mmap.ALLOCATIONGRANULARITY
         size = max(_WINDOW, -(-(place - base + room) // _WINDOW) * _WINDOW)
         try:
@@ -174,8 +193,9 @@ class SpoolWriter:
             return
         with contextlib.suppress(OSError, AttributeError, ValueError):  # an older kernel: pages come one by one
             window.madvise(_POPULATE_WRITE)
+        window.seek(place - base)
         self._unmap()
-        self._map, self._base, self._position, self._size = window, base, place - base, size
+        self._map, self._put, self._base = window, window.write, base
 
     def _fill(self, end: int) -> None:
         """Reserve up to `end` by writing zeros, where the system has no other way."""
@@ -185,17 +205,34 @@ class SpoolWriter:
 
     def _unmap(self) -> None:
         if self._map is not None:
+            self._base = self._place
             self._map.close()
-        self._map, self._size = None, 0
+        self._map, self._put = None, _no_room
 
     def _continue(self, path: Path) -> None:
         """Find the end of what an earlier writer of this file left, and clear what is torn behind it."""
         last = None
-        for body, self._position in bodies(path):  # the place after the last one stays
+        for body, self._base in bodies(path):  # the place after the last one stays
             last = body
         if last is not None:
             self.rows = last_row(last)
-        os.ftruncate(self._descriptor, self._position)
+        os.ftruncate(self._descriptor, self._base)
+
+
+def _no_room(_: bytes) -> None:
+    raise ValueError
+
+
+def _writing(writer: SpoolWriter, frame: FrameType | None) -> bool:
+    """Whether `frame`, or one that it was called from, is in the middle of writing with `writer`."""
+    while frame is not None:
+        if frame.f_code in _WRITING and frame.f_locals.get("self") is writer:
+            return True
+        frame = frame.f_back
+    return False
+
+
+_WRITING = {SpoolWriter.row.__code__, SpoolWriter.record.__code__, SpoolWriter.close.__code__}
 
 
 def bodies(path: Path) -> Iterator[tuple[bytes, int]]:

@@ -117,6 +117,18 @@ def test_a_signal_handler_that_logs_comes_between_two_rows(tmp_path: Path) -> No
     assert [record[3] for record in found if "loss" in record[4]] == list(range(1, step + 1))
 
 
+def test_a_turn_that_nobody_gave_back_is_taken_after_a_while(tmp_path: Path) -> None:
+    path = tmp_path / "sdk-1.spool"
+    writer = SpoolWriter(path)
+    writer.row(1, {"loss": 1.0})
+    # What Ctrl-C leaves in the moment between taking the token and being ready to give it back.
+    writer._turn.clear()
+    writer.row(2, {"loss": 1.0})
+    writer.row(3, {"loss": 1.0})
+    writer.close()
+    assert [record[0] for record in records(path)] == [1, 2, 3]
+
+
 FULL = """
 import resource, sys, warnings
 from pathlib import Path
