@@ -7,12 +7,14 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from pulsetrain.model.errors import BadTable
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _DESCRIBE_SECONDS = 180.0
 _MAKE_SECONDS = 60.0
@@ -50,7 +52,7 @@ async def describe_tables(paths: Sequence[Path]) -> list[TableFacts]:
     """The facts of each file. A file that breaks the reader has a problem, not an exception."""
     try:
         output = await _run("pulsetrain.tables", *map(str, paths), seconds=_DESCRIBE_SECONDS)
-        return [msgspec.json.decode(line, type=TableFacts) for line in output.splitlines()]
+        return [_decoded(line, TableFacts) for line in output.splitlines()]
     except WorkerFailed as problem:
         if len(paths) > 1:
             return [fact for path in paths for fact in await describe_tables([path])]
@@ -74,10 +76,18 @@ async def write_sample_sets(folder: Path) -> list[SampleSet]:
     """Write the real sample sets into `folder`; none where the learning libraries are missing or fail."""
     try:
         output = await _run("pulsetrain.trainers.sample_sets", str(folder), seconds=_MAKE_SECONDS)
+        return _decoded(output, list[SampleSet])
     except WorkerFailed as problem:
         logger.error("The sample data sets could not be written: the process %s.", problem)
         return []
-    return msgspec.json.decode(output, type=list[SampleSet])
+
+
+def _decoded(output: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(output, type=kind)
+    except msgspec.DecodeError as problem:
+        # A library that prints to stdout by itself, for instance.
+        raise WorkerFailed(f"wrote something else than its answer ({problem})") from None
 
 
 async def _run(module: str, *arguments: str, seconds: float) -> bytes:
