@@ -31,6 +31,15 @@ describe("decimation", () => {
     expect(x.every((each, index) => index === 0 || each > x[index - 1]!)).toBe(true);
   });
 
+  it("holds still while points are added at the end", () => {
+    const noise = (count: number) => column(Array.from({ length: count }, (_, index) => Math.sin(index * 12.9898) * 43_758));
+    const before = noise(10_000);
+    const after = noise(10_300);
+    const first = decimate(before.step, before.value, before.length, all);
+    const second = decimate(after.step, after.value, after.length, all);
+    expect(second.x.slice(0, first.x.length - 3)).toEqual(first.x.slice(0, -3));
+  });
+
   it("takes one point beyond each end of a zoom, so that the line leaves the plot", () => {
     const { step, value, length } = column([1, 2, 3, 4, 5, 6]);
     expect(decimate(step, value, length, { ...all, range: [3, 4] }).x).toEqual([2, 3, 4]);

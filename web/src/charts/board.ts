@@ -20,6 +20,9 @@ export interface Moment {
   readonly time: number;
 }
 
+/** Live data moves charts 20 times a second at most; what people do moves them at once. */
+const MIN_INTERVAL_MS = 50;
+
 export class Board {
   view: View = { axis: "step", smooth: 0.6, log: false, zoom: null };
   /** Unix seconds that relative time counts from. */
@@ -30,6 +33,9 @@ export class Board {
   readonly #charts = new Set<Drawable>();
   readonly #moments = new Set<(moment: Moment | null) => void>();
   #frame = 0;
+  #soon: ReturnType<typeof setTimeout> | undefined;
+  #drawnAt = 0;
+  #tookMs = 0;
 
   constructor(readonly columns: ReadonlyMap<string, Column>) {}
 
@@ -44,16 +50,24 @@ export class Board {
     this.redraw();
   }
 
-  /** New points came in. */
+  /** New points came in: redraw soon, but leave most of the time to everything else, however slow the machine. */
   changed(): void {
-    if (!this.paused) this.redraw();
+    if (this.paused || this.#frame !== 0 || this.#soon !== undefined) return;
+    const wait = this.#drawnAt + Math.max(MIN_INTERVAL_MS, 4 * this.#tookMs) - performance.now();
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      this.redraw();
+    }, Math.max(0, wait));
   }
 
   redraw(): void {
     // Hidden tabs get no frames, so they draw nothing.
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
+      const from = performance.now();
       for (const chart of this.#charts) if (chart.visible) chart.draw();
+      this.#drawnAt = performance.now();
+      this.#tookMs = this.#drawnAt - from;
     });
   }
 

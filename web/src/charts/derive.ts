@@ -93,11 +93,12 @@ export function decimate(
     const kind = Number.isNaN(value) ? "NaN" : value > 0 ? "+∞" : "−∞";
     if (out.marks.length < MAX_MARKS) out.marks.push({ x: xs[index]!, kind });
   };
-  const size = Math.max(1, Math.ceil((to - from) / Math.max(1, pixels)));
-  for (let start = from; start < to; start += size) {
+  // Powers of two, counted from the first point: so the line holds still while points are added at its end.
+  const size = 2 ** Math.max(0, Math.ceil(Math.log2((to - from) / Math.max(1, pixels))));
+  for (let start = from - (from % size); start < to; start += size) {
     const end = Math.min(to, start + size);
     if (size <= 2) {
-      for (let index = start; index < end; index += 1) {
+      for (let index = Math.max(start, from); index < end; index += 1) {
         if (!Number.isFinite(ys[index]!)) mark(index);
         push(index);
       }

@@ -1,6 +1,7 @@
 /** One chart: some metrics of a run as lines, drawn by uPlot outside of React. */
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { useTheme } from "../app/theme.ts";
 import { duration, measured, steady } from "../format.ts";
 import type { Board, Drawable } from "./board.ts";
 import { align, decimate, linearTicks, logTicks, lowerBound, padded, Smoothed, tooNarrow, xOf, type Decimated, type Mark, type XAxis } from "./derive.ts";
@@ -15,8 +16,17 @@ export interface LineSpec {
 
 const HEIGHT = 208;
 
+const tokens = new Map<string, string>();
+useTheme.subscribe(() => tokens.clear());
+
+/** The value of a colour's token in the theme that is shown. */
 export function token(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  let value = tokens.get(name);
+  if (value === undefined) {
+    value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    tokens.set(name, value);
+  }
+  return value;
 }
 
 function faded(color: string): string {
