@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -31,11 +32,15 @@ def sample(
 
     loaded = Model.load(model)
     made = loaded.sample(rows, seed)
+    if output is None:
+        # By way of memory, so that a reader of ours that has left is the plain BrokenPipeError that `main` knows.
+        text = io.BytesIO()
+        loaded.transform.write_csv(made, text)
+        sys.stdout.buffer.write(text.getbuffer())
+        sys.stdout.buffer.flush()
+        return
     try:
-        loaded.transform.write_csv(made, sys.stdout.buffer if output is None else output)
+        loaded.transform.write_csv(made, output)
     except OSError as problem:
-        if output is None:
-            raise  # a reader of our output that has left is no mistake of the user's
         raise BadParameters(f"{output} cannot be written: {problem}") from problem
-    if output is not None:
-        note.print(f"{rows:,} rows are in {output}.")
+    note.print(f"{rows:,} rows are in {output}.")

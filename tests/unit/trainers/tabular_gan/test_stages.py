@@ -90,6 +90,9 @@ def test_sampling_from_the_command_line(trained: Any, tmp_path: Path, capsysbina
     texts = [output.read_text() for output in outputs]
     assert texts[0] == texts[1] != texts[2]
     assert pl.read_csv(outputs[0]).height == 50
+    with pytest.raises(SystemExit):
+        main(["sample", str(trained.dir / "model.pt"), "-n", "50", "--seed", "1"])
+    assert capsysbinary.readouterr().out.decode() == texts[0], "without a file, the same rows are printed"
     for wrong in ("report.json", "checkpoint.pt", "missing.pt"):
         with pytest.raises(SystemExit) as ended:
             main(["sample", str(trained.dir / wrong)])
