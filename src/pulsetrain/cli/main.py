@@ -62,7 +62,7 @@ def pulsetrain(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. What a user can mend is told in a line, without a traceback."""
     try:
-        app(arguments)
+        app(arguments, prog_name="pulsetrain")
     except PulsetrainError as error:
         print_error(error)
         sys.exit(exit_code_of(error))
