@@ -21,11 +21,13 @@ from .tail import Row, Tail, merge
 HEARTBEAT_SECONDS = 5.0
 _ACTIVE_POLL, _IDLE_POLL, _SLEEPY_POLL = 0.005, 0.01, 0.02
 """Seconds between looks at the files: while rows come, for half a minute after, and later."""
-_LONGEST_PAUSE = 0.04
+_LONGEST_PAUSE = 0.03
 """Seconds between requests while rows come without a pause: they travel together."""
 _LONGEST_RETRY = 5.0
 _REFUSED_RETRY = 30.0
 _ACK_SECONDS = 1.0
+_LOOK_SECONDS = 0.05
+"""How often the folder is searched for files of new producers."""
 
 Fix = Callable[[Row], None]
 
@@ -57,7 +59,6 @@ class Shipper:
         self._listed = 0
         self._acknowledged = folder.acknowledged()
         self._ack_written = 0.0
-        self._news = threading.Event()
         self._end = threading.Event()
         self._ending = False
         self._deadline = float("inf")
@@ -67,13 +68,11 @@ class Shipper:
         self._last_sent = 0.0
         self._last_row = time.monotonic()
         self._pause = 0.0
+        self._poll = _ACTIVE_POLL
+        self._look_at = 0.0
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="ship", daemon=True).start()
-
-    def wake(self) -> None:
-        """There is something new that polling would find a little later."""
-        self._news.set()
 
     def finish(self, linger: float) -> None:
         """Nothing will be written any more. Ship the rest; give up after `linger` seconds without the server."""
@@ -81,7 +80,6 @@ class Shipper:
         self._deadline = time.monotonic() + linger
         self._ending = True
         self._end.set()
-        self._news.set()
 
     def sdk_state(self) -> tuple[bool, bool, bool]:
         """Whether the training process has a spool, has metrics in it, and has progress in it."""
@@ -93,10 +91,14 @@ class Shipper:
     def _run(self) -> None:
         try:
             while not self._over():
-                wait, on = self._turn()
+                if self._quiet():
+                    # Asked many times a second, beside training: this way costs two small reads.
+                    time.sleep(self._poll)
+                    continue
+                wait = self._turn()
                 if wait > 0 and not self._over():
-                    on.wait(wait)
-                on.clear()
+                    self._end.wait(wait)
+                    self._end.clear()
         finally:
             self._write_ack()
             self._link.close()
@@ -105,19 +107,25 @@ class Shipper:
     def _over(self) -> bool:
         return self.fenced.is_set() or self.shipped or (self._ending and time.monotonic() > self._deadline)
 
-    def _turn(self) -> tuple[float, threading.Event]:
-        """Send what there is; the answer is how many seconds to wait before the next turn, and what may end that."""
+    def _quiet(self) -> bool:
+        """Whether there is nothing to do at the moment."""
+        if self._ending or time.monotonic() >= self._look_at:
+            return False
+        return not any(tail.news for tail in self._tails.values())
+
+    def _turn(self) -> float:
+        """Send what there is; the answer is how many seconds to wait before the next turn."""
         try:
             if self._note.register is not None and not self._note.registered:
                 self._register()
             sent = self._send_all()
         except Unreachable as problem:
-            return self._unreachable(str(problem)), self._end
+            return self._unreachable(str(problem))
         except Refused as problem:
-            return self._refused(problem), self._end
+            return self._refused(problem)
         if not sent and self._ending and self._drained():
             self.shipped = True
-        return self._rest(sent), self._end if sent else self._news
+        return self._rest(sent)
 
     def _send_all(self) -> bool:
         """One batch of each producer that has something. Whether any row went out. Raises Unreachable or Refused."""
@@ -240,6 +248,7 @@ class Shipper:
 
     def _rest(self, sent: bool) -> float:
         now = time.monotonic()
+        self._look_at = now + _LOOK_SECONDS
         if sent:
             # The first row after a silence goes at once; a stream of them is gathered more and more.
             self._pause = min(_LONGEST_PAUSE, max(_ACTIVE_POLL, 2 * self._pause))
@@ -248,7 +257,8 @@ class Shipper:
         silent = now - self._last_row
         if silent > 0.25:
             self._pause = 0.0
-        return _ACTIVE_POLL if silent < 1 else _IDLE_POLL if silent < 30 else _SLEEPY_POLL
+        self._poll = _ACTIVE_POLL if silent < 1 else _IDLE_POLL if silent < 30 else _SLEEPY_POLL
+        return self._poll
 
     # ---- how it is going ----
 

@@ -211,7 +211,6 @@ class Supervisor:
             lines = stream.lines.rest()
         if lines:
             self._capture.take(stream.name, lines)
-            self._shipper.wake()
 
     def _deliver(self, command: Command) -> None:
         """Called by the listener's thread."""
@@ -339,7 +338,6 @@ class Supervisor:
             self._writer.record(type, data)
         except OSError as problem:
             self._complain(f"The spool cannot be written: {problem.strerror or problem}.")
-        self._shipper.wake()
 
     def _complain(self, text: str) -> None:
         if not self._complained:

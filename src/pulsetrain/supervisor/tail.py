@@ -22,6 +22,9 @@ _ROWS_OF_A_RECORD = 2_000
 _ROWS_OF_A_BATCH = 10_000
 _BYTES_OF_A_BATCH = 2 * 1024 * 1024
 
+_NOTHING = (b"", bytes(HEADER_SIZE))
+"""What is read where no record has been written."""
+
 _decode = msgspec.msgpack.Decoder(list[Any]).decode
 
 
@@ -71,9 +74,14 @@ class Tail:
         """What was read and is not acknowledged, in order."""
         return self._pending
 
+    @property
+    def news(self) -> bool:
+        """Whether there is something to send or to read."""
+        return bool(self._pending) or os.pread(self._descriptor, HEADER_SIZE, self._offset) not in _NOTHING
+
     def read(self) -> bool:
         """Read what is new, as far as memory allows. Whether anything was."""
-        if self._rows >= _AHEAD or not any(os.pread(self._descriptor, HEADER_SIZE, self._offset)):
+        if self._rows >= _AHEAD or os.pread(self._descriptor, HEADER_SIZE, self._offset) in _NOTHING:
             return False
         size, any_read = _CHUNK, False
         while self._rows < _AHEAD:
