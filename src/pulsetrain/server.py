@@ -106,7 +106,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     executor = LocalExecutor(run_folder, url)
     leases = Leases(log, clock, settings.lease_seconds, settings.lost_after_seconds)
     artifacts = Artifacts(run_folder, settings.artifact_limit)
-    datasets = Datasets(settings.data / "datasets", log, upload_limit=settings.upload_limit)
+    datasets = Datasets(settings.data / "datasets", log, upload_limit=settings.upload_limit, samples=settings.samples)
     scheduler = Scheduler(
         log,
         executor,

@@ -34,6 +34,7 @@ def up(
     durability: Annotated[
         Literal["full", "normal"], typer.Option(help="full: safe from power loss; normal: safe from crashes.")
     ] = "full",
+    samples: Annotated[bool, typer.Option(help="Make sample data sets in a new data folder.")] = True,
     stop_runs: Annotated[
         bool, typer.Option(help="Stop the runs when the server ends. Otherwise they go on without it.")
     ] = False,
@@ -54,6 +55,7 @@ def up(
         upload_limit=upload_limit * MIB,
         durability=durability,
         stop_runs_on_exit=stop_runs,
+        samples=samples,
         trainer_modules=tuple(trainers or ()),
     )
 

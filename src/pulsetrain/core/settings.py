@@ -30,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True):
     lost_after_seconds: float = 3600.0
     stop_runs_on_exit: bool = False
     trainer_modules: tuple[str, ...] = ()
+    samples: bool = True
+    """Whether a new data folder gets sample data sets."""
 
     @property
     def cores_per_run(self) -> int:
