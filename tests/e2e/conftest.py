@@ -54,7 +54,7 @@ def server(wheel: Path, tmp_path: Path) -> Iterator[LiveServer]:
     """A server from the wheel with sample data, on a data folder of this test."""
     environment = {"PYTHONPATH": str(wheel), "PULSETRAIN_HOME": str(tmp_path / "home")}
     # Two slots on two cores make one thread a run: more would fight with the browser for them.
-    live = LiveServer(tmp_path / "data", "--slots", "2", environment=environment).start()
+    live = LiveServer(tmp_path / "data", "--slots", "2", environment=environment, samples=True).start()
     yield live
     live.stop()
     end_runs(tmp_path)

@@ -39,7 +39,10 @@ def start(page: Page, dataset: str, epochs: int) -> str:
 
 
 def points(page: Page, chart: str) -> int:
-    return int(by(page, f"chart-{chart}").get_attribute("data-points") or 0)
+    panel = by(page, f"chart-{chart}")
+    # Charts that cannot be seen draw nothing.
+    panel.scroll_into_view_if_needed()
+    return int(panel.get_attribute("data-points") or 0)
 
 
 def drawn_equals_logged(page: Page, server: LiveServer, run: str) -> None:

@@ -118,11 +118,20 @@ class Datasets:
         if self._preparing is not None:
             await asyncio.shield(self._preparing)
 
-    async def all(self) -> tuple[Cursor, list[Dataset]]:
-        """All data sets: own ones, newest first, then samples by name; and the cursor at which this holds."""
-        await self.ready()
-        async with self._changing:
-            await self._look()
+    @property
+    def preparing(self) -> bool:
+        """Whether sample sets are still being made; each is announced when it is there."""
+        return self._preparing is not None and not self._preparing.done()
+
+    async def all(self, *, wait: bool = True) -> tuple[Cursor, list[Dataset]]:
+        """All data sets: own ones, newest first, then samples by name; and the cursor at which this holds.
+
+        Without `wait`, those that are known while others are still being made.
+        """
+        if wait or not self.preparing:
+            await self.ready()
+            async with self._changing:
+                await self._look()
         view = self._log.view()
         found = sorted((sidecar.dataset for sidecar in self._known.values()), key=lambda one: one.name)
         own = sorted((one for one in found if not one.sample), key=lambda one: one.created_at, reverse=True)

@@ -96,6 +96,7 @@ class Acknowledged(msgspec.Struct):
 class DatasetList(msgspec.Struct):
     cursor: str
     datasets: list[Dataset]
+    preparing: bool
 
 
 class DatasetPage(msgspec.Struct):

@@ -12,16 +12,17 @@ from pulsetrain.core.datasets import ORDER_BOOK_ROWS
 from pulsetrain.model.errors import TooLarge
 
 from .answers import OrderBookRequest
-from .bodies import Json, answer, known_parameters, read_json
+from .bodies import Json, answer, known_parameters, read_json, whole_number
 from .errors import error_response
 from .multipart import Refused, uploaded_file
 from .services import services
 
 
 async def list_datasets(request: Request) -> Response:
-    known_parameters(request, ())
-    cursor, datasets = await services(request).datasets.all()
-    return answer(cursor, datasets=datasets)
+    known_parameters(request, {"wait"})
+    datasets = services(request).datasets
+    cursor, found = await datasets.all(wait=whole_number(request, "wait", 1, 0, 1) == 1)
+    return answer(cursor, datasets=found, preparing=datasets.preparing)
 
 
 async def upload_dataset(request: Request) -> Response:

@@ -6,7 +6,7 @@
 import { call, Room, RunList, type Connection, type Part } from "pulsetrain";
 import { useEffect, useReducer } from "react";
 import { create } from "zustand";
-import { queries, type Dataset } from "./queries.ts";
+import { queries, type DatasetList } from "./queries.ts";
 import { server } from "./server.ts";
 
 const SLEEP_AFTER_MS = 60_000;
@@ -94,8 +94,8 @@ export function useRoom(room: Room, everyMs = 100): void {
 /** Keeps the list of data sets, which is fetched like any resource, as new as the log. */
 class DatasetWatch implements Part {
   async load(signal: AbortSignal): Promise<string> {
-    const answer = await call<{ cursor: string; datasets: Dataset[] }>(server, "GET", "/api/datasets", { signal });
-    queries.setQueryData(["datasets"], answer.datasets);
+    const answer = await call<DatasetList & { cursor: string }>(server, "GET", "/api/datasets?wait=0", { signal });
+    queries.setQueryData<DatasetList>(["datasets"], answer);
     return answer.cursor;
   }
 

@@ -99,10 +99,18 @@ const get = <T>(path: string, signal?: AbortSignal) => call<T>(server, "GET", pa
 export const useSession = () =>
   useQuery({ queryKey: ["session"], queryFn: ({ signal }) => get<Session>("/api/session", signal) });
 
+export interface DatasetList {
+  datasets: Dataset[];
+  /** Sample sets are still being made. */
+  preparing: boolean;
+}
+
 export const useDatasets = () =>
   useQuery({
     queryKey: ["datasets"],
-    queryFn: async ({ signal }) => (await get<{ datasets: Dataset[] }>("/api/datasets", signal)).datasets,
+    queryFn: ({ signal }) => get<DatasetList>("/api/datasets?wait=0", signal),
+    // Each new set is announced; that there will be no more is not.
+    refetchInterval: (query) => (query.state.data?.preparing ? 1000 : false),
   });
 
 export const usePreview = (id: string | null) =>

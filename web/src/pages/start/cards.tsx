@@ -11,18 +11,20 @@ import { Upload } from "./upload.tsx";
 
 interface CardsProps {
   datasets: Dataset[] | undefined;
+  /** More are being made. */
+  preparing: boolean;
   chosen: string | null;
   onChoose: (id: string) => void;
 }
 
-export function Cards({ datasets, chosen, onChoose }: CardsProps): ReactNode {
+export function Cards({ datasets, preparing, chosen, onChoose }: CardsProps): ReactNode {
   const mine = datasets?.filter((each) => !each.sample) ?? [];
   const samples = datasets?.filter((each) => each.sample) ?? [];
   // Two of one title are told apart by their files' names.
   const heads = (datasets ?? []).map((each) => titleOf(each)[0]);
   const [problem, setProblem] = useState<unknown>(null);
   return (
-    <section aria-label="Data sets" className="cards" data-alone={datasets?.length === 0 || undefined}>
+    <section aria-label="Data sets" className="cards" data-alone={(datasets?.length === 0 && !preparing) || undefined}>
       <div className="makers">
         <Upload onDone={onChoose} onProblem={setProblem} />
         <OrderBook onDone={onChoose} onProblem={setProblem} />
@@ -34,7 +36,6 @@ export function Cards({ datasets, chosen, onChoose }: CardsProps): ReactNode {
           </button>
         </Problem>
       )}
-      {datasets === undefined && [0, 1, 2].map((key) => <div key={key} className="skeleton card-height" />)}
       {[...mine, ...samples].map((dataset) => (
         <Card
           key={dataset.id}
@@ -44,6 +45,7 @@ export function Cards({ datasets, chosen, onChoose }: CardsProps): ReactNode {
           onChoose={onChoose}
         />
       ))}
+      {preparing && [0, 1, 2, 3, 4].slice(samples.length).map((key) => <div key={key} className="skeleton card-height" />)}
     </section>
   );
 }

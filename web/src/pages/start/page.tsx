@@ -16,7 +16,10 @@ export function StartPage(): ReactNode {
   const { data, view } = useSearch({ from: "/" });
   const navigate = useNavigate({ from: "/" });
   const datasets = useDatasets();
-  const chosen = datasets.data?.find((each) => each.id === data) ?? null;
+  const known = datasets.data?.datasets;
+  const preparing = datasets.data?.preparing ?? true;
+  const chosen = known?.find((each) => each.id === data) ?? null;
+  const empty = known?.length === 0 && !preparing;
   const choose = (id: string) => void navigate({ search: (old) => ({ ...old, data: id, view: undefined }), resetScroll: false });
   return (
     <div className="page start">
@@ -28,15 +31,15 @@ export function StartPage(): ReactNode {
         <p className="muted">Choose a table, look at it, press start. The page then shows the model learn.</p>
       </header>
       {datasets.isError && <Problem error={datasets.error} />}
-      <Cards datasets={datasets.data} chosen={data ?? null} onChoose={choose} />
+      <Cards datasets={known} preparing={preparing} chosen={data ?? null} onChoose={choose} />
       <div className="bench">
         <section className="panel look" aria-label="Preview">
           {chosen === null ? (
             <div className="empty">
               <MousePointerClick className="icon" aria-hidden />
-              <h2>{data && datasets.data ? `There is no data set ${data}` : datasets.data?.length === 0 ? "No data yet" : "Nothing chosen yet"}</h2>
+              <h2>{data && !preparing ? `There is no data set ${data}` : empty ? "No data yet" : "Nothing chosen yet"}</h2>
               <p>
-                {datasets.data?.length === 0
+                {empty
                   ? "Drop a CSV file anywhere on this page, or make an order book to try with. Its columns, values and first rows then show here."
                   : "Choose a card above, or drop a CSV file anywhere on this page. Its columns, values and first rows then show here."}
               </p>
