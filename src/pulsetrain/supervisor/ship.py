@@ -19,7 +19,7 @@ from .link import Link, Refused, Unreachable
 from .tail import Row, Tail, merge
 
 HEARTBEAT_SECONDS = 5.0
-_ACTIVE_POLL, _IDLE_POLL, _SLEEPY_POLL = 0.005, 0.01, 0.02
+_ACTIVE_POLL, _IDLE_POLL, _SLEEPY_POLL = 0.008, 0.015, 0.03
 """Seconds between looks at the files: while rows come, for half a minute after, and later."""
 _LONGEST_PAUSE = 0.03
 """Seconds between requests while rows come without a pause: they travel together."""
@@ -99,6 +99,9 @@ class Shipper:
                 if wait > 0 and not self._over():
                     self._end.wait(wait)
                     self._end.clear()
+        except Exception as problem:
+            self._say(f"Shipping has ended, and the run goes on: {type(problem).__name__}: {problem}")
+            raise
         finally:
             self._write_ack()
             self._link.close()
@@ -119,7 +122,8 @@ class Shipper:
             if self._note.register is not None and not self._note.registered:
                 self._register()
             sent = self._send_all()
-        except Unreachable as problem:
+        except (Unreachable, OSError) as problem:
+            # A full disk passes too; nothing here is lost by trying again.
             return self._unreachable(str(problem))
         except Refused as problem:
             return self._refused(problem)
