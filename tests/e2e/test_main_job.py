@@ -189,7 +189,7 @@ def test_an_uploaded_table_is_looked_at_and_trained(server: LiveServer, open_pag
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "empty"), (b"a,b,c\n", "header"), (b"a,b\n1,2\n3,4,5\n", "row"), (b"\x00\x01\x02\x89PNG", "")],
+    [(b"", "empty"), (b"a,b,c\n", "header"), (b"a,b\n1,2\n3,4,5\n", "row"), (b"\x00\x01\x02\x89PNG", "binary")],
     ids=["empty", "header only", "ragged", "binary"],
 )
 def test_a_bad_file_is_refused_in_words(

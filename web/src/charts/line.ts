@@ -41,7 +41,8 @@ const AXIS_VALUES: Record<XAxis, (values: number[]) => string[]> = {
 };
 
 export interface Readout {
-  /** Value of each line at the crosshair, or the newest; with the x it is at, null for the newest. */
+  /** Value of each line at the crosshair, or the newest; with the x it is at, null for the newest; and how many points
+   * all lines have. */
   (values: (string | null)[], x: string | null, points: number, marks: number): void;
 }
 
@@ -255,7 +256,7 @@ export class LineChart implements Drawable {
     const values = this.#lines.map(({ key }) => {
       const column = columns.get(key);
       if (!column || column.length === 0) return null;
-      points = Math.max(points, column.length);
+      points += column.length;
       const xs = x === null ? null : xOf(column, view.axis, start, columns.get("epoch"));
       const index = xs ? nearest(xs, column.length, x!) : column.length - 1;
       if (xs) time ??= column.time[index]!;
