@@ -122,9 +122,6 @@ def test_a_stop_ends_the_run_and_whoever_watches_it_with_130(server: LiveServer,
         assert watcher.stdout is not None
         first = json.loads(watcher.stdout.readline())
         assert first["run"]["id"] == run["id"]
-        for line in watcher.stdout:
-            if json.loads(line).get("type") == "run.metrics":
-                break
         stopped = _run(server, "stop", run["id"])
         rest = [json.loads(line) for line in watcher.stdout]
         assert watcher.wait(PATIENCE) == 130
