@@ -17,9 +17,9 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Starts servers that end with the test, and their runs with them."""
     servers: list[LiveServer] = []
 
-    def start(*flags: str, data: Path | None = None) -> LiveServer:
+    def start(*flags: str, data: Path | None = None, samples: bool = False) -> LiveServer:
         home = {"PULSETRAIN_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
-        server = LiveServer(data or tmp_path / "data", *flags, environment=home)
+        server = LiveServer(data or tmp_path / "data", *flags, environment=home, samples=samples)
         servers.append(server)
         return server.start()
 

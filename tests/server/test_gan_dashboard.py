@@ -345,7 +345,7 @@ def test_handing_in_takes_a_run_token_and_json(tmp_path: Path) -> None:
 
 
 def test_a_real_training_from_start_to_stop(start_server: StartServer) -> None:
-    server = start_server()
+    server = start_server(samples=True)
     assert httpx.get(f"{server.url}/api/training_status").status_code == 404
     with httpx.stream("GET", f"{server.url}/events/training", timeout=PATIENCE) as answer:
         told = (json.loads(line.removeprefix("data: ")) for line in answer.iter_lines() if line.startswith("data: "))

@@ -56,7 +56,8 @@ def up(
         durability=durability,
         stop_runs_on_exit=stop_runs,
         samples=samples,
-        trainer_modules=tuple(trainers or ()),
+        # Runs work in folders of their own.
+        trainer_modules=tuple(str(Path(one).absolute()) if one.endswith(".py") else one for one in trainers or ()),
     )
 
     def ready(url: str) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import polars as pl
 import torch
+from threadpoolctl import threadpool_limits
 
 from pulsetrain.model.errors import BadParameters, BadTable
 from pulsetrain.tables.read import Table, read_table
@@ -54,13 +55,17 @@ class Stages:
 
     def go(self) -> None:
         """Run the stages; return early, with a checkpoint saved, when the run was asked to stop."""
-        try:
-            self.prepare()
-            self.train()
-            self.evaluate()
-            self.export()
-        except Stopped:
-            _say("Stopped at a safe point.")
+        # The matrices are small: on an idle machine a second thread gains a third, on a busy one it costs six times
+        # the time, since each waits for the other in every product.
+        torch.set_num_threads(1)
+        with threadpool_limits(1):
+            try:
+                self.prepare()
+                self.train()
+                self.evaluate()
+                self.export()
+            except Stopped:
+                _say("Stopped at a safe point.")
 
     # ---- Prepare data ----
 
