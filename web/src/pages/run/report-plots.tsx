@@ -2,6 +2,9 @@ import { useState, type ReactNode } from "react";
 import { measured, share } from "../../format.ts";
 import type { ReportColumn } from "./report.tsx";
 
+const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
+const DAY_AND_TIME = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+
 const W = 240;
 const H = 84;
 
@@ -22,7 +25,10 @@ export function Outline({ column }: { column: ReportColumn }): ReactNode {
     });
     return `M${x(edges[0]!).toFixed(1)} ${H}${tops.join("")}L${x(edges.at(-1)!).toFixed(1)} ${H}`;
   };
-  const edge = (value: number) => (column.kind === "datetime" ? new Date(value * 1000).toLocaleDateString("en-GB") : measured(value, 3));
+  // Hours tell the ends of a day apart, and nothing else does.
+  const short = real.edges[real.edges.length - 1]! - real.edges[0]! < 3 * 86_400;
+  const moment = (value: number) => (short ? DAY_AND_TIME : DAY).format(new Date(value * 1000));
+  const edge = (value: number) => (column.kind === "datetime" ? moment(value) : measured(value, 3));
   return (
     <>
       <svg className="outline" viewBox={`0 0 ${W} ${H}`} preserveAspectRatio="none" role="img" aria-label={`Distribution of ${column.name}: ${share(column.similarity)} alike`}>

@@ -33,9 +33,10 @@ export function Stages({ run }: { run: Run }): ReactNode {
 /** How much of a stage is done, 0–1; null while it runs and nobody knows. */
 function partOf(run: Run, stage: Stage): number | null {
   if (stage.state === "pending") return 0;
-  if (stage.state !== "running") return 1;
+  if (stage.state === "done") return 1;
   const { epoch, epochs } = run.progress ?? { epoch: null, epochs: null };
-  return epoch !== null && epochs !== null && epoch < epochs ? epoch / epochs : null;
+  if (epoch !== null && epochs !== null && epoch < epochs) return epoch / epochs;
+  return stage.state === "running" ? null : 1;
 }
 
 function StageCard({ stage, now, part }: { stage: Stage; now: number; part: number | null }): ReactNode {
