@@ -137,7 +137,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     )
 
     async def recover(run: str) -> None:
-        await executor.recover(run)
+        if not await executor.recover(run) and executor.pid(run) is None:
+            await scheduler.abandon(run)
 
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(log.close)

@@ -137,6 +137,15 @@ class Scheduler:
         await self._log.append(decide)
         return attempt
 
+    async def abandon(self, run: str) -> None:
+        """Give up a silent run that this server started and of which nothing is left on the machine.
+
+        That is so when the server was killed between claiming the run and starting its supervisor.
+        """
+        _, known = await self._log.run(run)
+        if known is not None and known.trainer is not None:
+            await self._fail(run, "Its supervisor is gone and left nothing behind. Start it again.")
+
     async def _fail(self, run: str, message: str) -> None:
         def decide(log: Transaction) -> Sequence[NewEvent]:
             known = log.run(run)

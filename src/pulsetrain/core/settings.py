@@ -36,4 +36,5 @@ class Settings(msgspec.Struct, frozen=True):
     @property
     def cores_per_run(self) -> int:
         """A run's share of the cores that this server may use."""
-        return max(1, len(os.sched_getaffinity(0)) // self.slots)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, cores // self.slots)

@@ -26,6 +26,8 @@ class Launches:
     def __init__(self) -> None:
         self.started: asyncio.Queue[Launch] = asyncio.Queue()
         self.refusal: OSError | None = None
+        self.scheduler: Scheduler | None = None
+        """Who asks it."""
 
     async def start(self, launch: Launch) -> None:
         if self.refusal is not None:
@@ -63,6 +65,7 @@ def play(tmp_path: Path, scenario: Scenario, *, slots: int = 1) -> None:
             slots=slots,
             cores_per_run=2,
         )
+        executor.scheduler = scheduler
         scheduler.start()
         try:
             await scenario(log, Runs(log, Trainers([Trainer("gan", "GAN", data="csv")])), executor)
@@ -158,6 +161,25 @@ def test_waiting_runs_are_found_again_after_a_restart(tmp_path: Path, slots: int
         assert (first.state, second.state) == ("starting", "queued")
         await ended(log, first.id)
         assert (await executor.started.get()).run == second.id
+
+    play(tmp_path, before)
+    play(tmp_path, after)
+
+
+def test_a_run_of_which_nothing_is_left_frees_its_slot(tmp_path: Path) -> None:
+    """A server that was killed between the claim and the start left its run `starting` for an hour."""
+
+    async def before(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        await runs.start(StartRequest("gan", "a.csv"), by="test")
+        await executor.started.get()
+
+    async def after(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        [left] = await log.active_runs()
+        waiting, _ = await runs.start(StartRequest("gan", "b.csv"), by="test")
+        assert executor.scheduler is not None
+        await executor.scheduler.abandon(left.id)
+        assert (await runs.get(left.id))[0].state == "failed"
+        assert (await executor.started.get()).run == waiting.id
 
     play(tmp_path, before)
     play(tmp_path, after)

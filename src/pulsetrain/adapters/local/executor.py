@@ -79,20 +79,28 @@ class LocalExecutor:
         task.add_done_callback(self._watchers.discard)
 
     async def _wait(self, run: str, process: subprocess.Popen[bytes], recover: bool) -> None:
-        # One thread a supervisor would outlive a cancelled server; a pidfd costs none.
-        ended = asyncio.Event()
-        descriptor = os.pidfd_open(process.pid)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(descriptor, ended.set)
-        try:
-            await ended.wait()
-        finally:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
+        await _ended(process)
         code = process.wait()
         if recover and code < 0:
             logger.warning("The supervisor of run %s was killed by signal %d; shipping what it left.", run, -code)
             await self.recover(run)
+
+
+async def _ended(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of `process` without a thread, since a thread would outlive a cancelled server."""
+    if not hasattr(os, "pidfd_open"):
+        while process.poll() is None:  # noqa: ASYNC110 (no event tells of it here)
+            await asyncio.sleep(0.5)
+        return
+    ended = asyncio.Event()
+    descriptor = os.pidfd_open(process.pid)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _spawn(command: list[str], environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
