@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from chromium import system_chromium
 from live import LiveServer, end_runs
@@ -24,6 +24,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# A shared machine may take its time; what must come is waited for.
+expect.set_options(timeout=30_000)
 
 OpenPage = Callable[..., Page]
 

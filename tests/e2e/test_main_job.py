@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from live import FINAL, LiveServer, eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 OpenPage = Callable[..., Page]
 MINUTES = 60_000
 LOSSES = ("generator_loss", "discriminator_loss")
