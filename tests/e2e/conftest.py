@@ -63,8 +63,9 @@ def server(wheel: Path, tmp_path: Path) -> Iterator[LiveServer]:
     end_runs(tmp_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for a module: Playwright's event loop holds the thread, and other tests run loops of their own."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=system_chromium(), args=FLAGS)
         yield running
