@@ -32,9 +32,12 @@ from pulsetrain.core.trainers import Trainers
 from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
 from pulsetrain.http.transport import StreamingProtocol
-from pulsetrain.model.errors import DataFolderInUse, DataFolderUnusable, PortInUse, PulsetrainError
+from pulsetrain.model.errors import DataFolderInUse, DataFolderUnusable, PortInUse, PulsetrainError, RunNotActive
 
 logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 20.0
+"""How long a server that ends waits for the runs that it stops: their grace, and some more."""
 
 
 class SystemClock:
@@ -199,20 +202,27 @@ async def serve(settings: Settings, bound: socket.socket, ready: Callable[[str],
             timeout_graceful_shutdown=10,
             timeout_keep_alive=30,
         )
-        await _Uvicorn(config, parts.hub.drain, lambda: ready(url)).serve(sockets=[bound])
-        if settings.stop_runs_on_exit:
-            await _stop_runs(parts)
+
+        async def goodbye() -> None:
+            if settings.stop_runs_on_exit:
+                await _stop_runs(parts)
+            await parts.hub.drain()
+
+        await _Uvicorn(config, goodbye, lambda: ready(url)).serve(sockets=[bound])
 
 
 async def _stop_runs(parts: Services) -> None:
-    """Stop what this server started. The supervisors need no server to do so."""
-    for run in await parts.log.active_runs():
-        pid = parts.supervisor_pid(run.id)
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-        elif run.trainer is not None and run.state == "queued":
-            await parts.runs.stop(run.id, by="server")
+    """Stop what this server started, and wait for it: the supervisors still have a server to tell how it went."""
+    moved = asyncio.Event()
+    parts.log.on_commit(lambda events: moved.set() if any(one.type == "run.status" for one in events) else None)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_SECONDS):
+            while mine := [run for run in await parts.log.active_runs() if run.trainer is not None]:
+                for run in mine:
+                    with contextlib.suppress(RunNotActive):
+                        await parts.runs.stop(run.id, by="server")
+                await moved.wait()
+                moved.clear()
 
 
 def _url(host: str, bound: socket.socket) -> str:

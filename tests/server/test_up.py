@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import psutil
 
-from live import LiveServer
+from live import LiveServer, eventually
 
 StartServer = Callable[..., LiveServer]
 
@@ -78,6 +79,38 @@ def test_it_ends_cleanly_while_somebody_watches(start_server: StartServer) -> No
         assert server.stop() == 0
         rest = list(lines)
     assert "event: bye" in rest
+
+
+PATIENT = """
+import time
+import pulsetrain
+
+@pulsetrain.trainer("patient", title="Patient", stages=["Wait"])
+def wait(run):
+    run.stage("Wait")
+    while not run.should_stop:
+        time.sleep(0.01)
+"""
+
+
+def test_with_stop_runs_it_leaves_nothing_running(start_server: StartServer, tmp_path: Path) -> None:
+    module = tmp_path / "patient.py"
+    module.write_text(PATIENT)
+    server = start_server("--stop-runs", "--slots", "2", "--trainers", str(module))
+    runs = [server.post("/api/runs", json={"trainer": "patient"})["run"]["id"] for _ in range(3)]
+    for run in runs[:2]:
+        server.events(run, lambda event: event["type"] == "run.stage")
+    assert server.stop() == 0
+    eventually(lambda: not supervisors(tmp_path), "the end of the supervisors")
+    server.start()
+    assert [server.run(run)["state"] for run in runs] == ["stopped"] * 3
+    assert [server.run(run)["ended_by"] for run in runs[:2]] == ["safe point"] * 2
+
+
+def supervisors(folder: Path) -> list[int]:
+    """Processes that name `folder`, but for servers."""
+    found = psutil.process_iter(["pid", "cmdline"])
+    return [one.pid for one in found if "--spool" in (words := one.info["cmdline"] or []) and str(folder) in str(words)]
 
 
 def test_the_log_keeps_its_generation_over_a_restart(start_server: StartServer) -> None:
