@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from pulsetrain.core.settings import DEFAULT_PORT, MIB, Settings
+from pulsetrain.sdk.folder import home
 
 console = Console(highlight=False)
 
@@ -60,21 +61,17 @@ def up(
         trainer_modules=tuple(str(Path(one).absolute()) if one.endswith(".py") else one for one in trainers or ()),
     )
 
-    def ready(url: str) -> None:
-        console.print(f"\n  [bold]pulsetrain[/] is ready at [bold blue underline]{url}[/]")
-        console.print(f"  data in {settings.data}   [dim]Ctrl-C ends the server[/]\n")
-        if browser and _has_browser():
-            webbrowser.open(url)
-
-    run_server(settings, ready)
+    run_server(settings, lambda url: _ready(url, settings.data, browser))
     console.print(
         "pulsetrain has ended." if stop_runs else "pulsetrain has ended. Runs go on; `pulsetrain up` shows them again."
     )
 
 
-def home() -> Path:
-    """Where pulsetrain keeps a person's files: `$PULSETRAIN_HOME`, else `~/.pulsetrain`."""
-    return Path(os.environ.get("PULSETRAIN_HOME") or Path.home() / ".pulsetrain")
+def _ready(url: str, data: Path, browser: bool) -> None:
+    console.print(f"\n  [bold]pulsetrain[/] is ready at [bold blue underline]{url}[/]")
+    console.print(f"  data in {data}   [dim]Ctrl-C ends the server[/]\n")
+    if browser and _has_browser():
+        webbrowser.open(url)
 
 
 def _has_browser() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 
@@ -12,6 +11,8 @@ from pulsetrain.model.errors import Gap, RunNotFound, Unauthorized
 from pulsetrain.model.events import NewEvent
 from pulsetrain.model.records import Batch, accept, check
 from pulsetrain.ports import EventLog, Transaction
+
+from .runs import token_digest
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -39,7 +40,7 @@ class Ingest:
         Raises BadRequest, RunNotFound, Unauthorized, Gap (send again from `expected`) or Fenced (stop sending).
         """
         check(batch)
-        decision = _Records(run, _digest(token), batch)
+        decision = _Records(run, token_digest(token or ""), batch)
         try:
             appended = await self._log.append(decision)
         except Gap:
@@ -54,12 +55,8 @@ class Ingest:
         known = await self._log.run_token_digest(run)
         if known is None and (await self._log.run(run))[1] is None:
             raise RunNotFound(f"There is no run {run!r}.")
-        _check_token(known, _digest(token))
+        _check_token(known, token_digest(token or ""))
         self._seen(run)
-
-
-def _digest(token: str | None) -> str:
-    return hashlib.sha256((token or "").encode()).hexdigest()
 
 
 def _check_token(known: str | None, digest: str) -> None:

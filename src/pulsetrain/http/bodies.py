@@ -73,12 +73,6 @@ def whole_number(request: Request, name: str, default: int, low: int, high: int)
     return number
 
 
-def bearer(request: Request) -> str | None:
-    """The token that the request shows, if it shows one."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
-
-
 def caller(request: Request) -> str:
     """Who asks, for the log: what the client says it is."""
     name = request.headers.get("pulsetrain-client", "api")

@@ -10,7 +10,8 @@ from starlette.routing import BaseRoute, Route
 from pulsetrain.model.errors import BadRequest, TooLarge
 from pulsetrain.model.records import Batch
 
-from .bodies import Json, bearer, known_parameters
+from .auth import bearer
+from .bodies import Json, known_parameters
 from .services import services
 
 MAX_BODY = 8 * 1024 * 1024
@@ -24,7 +25,7 @@ _DECODE = {
 async def post_records(request: Request) -> Response:
     known_parameters(request, ())
     batch = _decode(request, await _body(request))
-    accepted = await services(request).ingest.records(request.path_params["id"], bearer(request), batch)
+    accepted = await services(request).ingest.records(request.path_params["id"], bearer(request.headers), batch)
     return Json(accepted)
 
 

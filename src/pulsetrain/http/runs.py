@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Route
 from pulsetrain.core.runs import DEFAULT_GRACE_SECONDS, RegisterRequest, StartRequest
 from pulsetrain.model.errors import BadRequest
 
-from .bodies import Json, answer, bearer, caller, known_parameters, read_json, whole_number
+from .auth import bearer
+from .bodies import Json, answer, caller, known_parameters, read_json, whole_number
 from .services import services
 
 INLINE = {".json": "application/json", ".txt": "text/plain; charset=utf-8"}
@@ -108,7 +109,7 @@ async def get_artifact(request: Request) -> Response:
 async def put_artifact(request: Request) -> Response:
     known_parameters(request, {"kind"})
     id, name = request.path_params["id"], request.path_params["name"]
-    await services(request).ingest.authorize(id, bearer(request))
+    await services(request).ingest.authorize(id, bearer(request.headers))
     kind = request.query_params.get("kind", "file")
     artifact = await services(request).artifacts.put(id, name, kind, request.stream())
     return Json(artifact)
