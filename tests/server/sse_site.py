@@ -19,7 +19,7 @@ from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.http import events, ingest
 from pulsetrain.http.errors import exception_handlers
-from pulsetrain.http.transport import StreamingProtocol
+from pulsetrain.http.transport import MessageProtocol, StreamingProtocol
 from pulsetrain.model.events import NewEvent
 
 RUN, OTHER = "r_aaaaaaaaaa", "r_bbbbbbbbbb"
@@ -138,7 +138,9 @@ async def site(folder: Path, **hub: Any) -> AsyncIterator[Site]:
     log = await SqliteLog.open(folder / "log.db", durability="normal")
     app = Starlette(routes=[*events.routes, *ingest.routes], exception_handlers=exception_handlers)
     app.state.services = SimpleNamespace(log=log, hub=Hub(log, **hub), ingest=Ingest(log, lambda _: None))
-    config = uvicorn.Config(app, port=0, http=StreamingProtocol, log_level="warning", lifespan="off")
+    config = uvicorn.Config(
+        app, port=0, http=StreamingProtocol, ws=MessageProtocol, log_level="warning", lifespan="off"
+    )
     server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
