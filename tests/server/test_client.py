@@ -13,7 +13,7 @@ from live import LiveServer
 from pulsetrain.model.errors import RunNotFound
 from pulsetrain.sdk.answers import Refused, Unreachable
 from pulsetrain.sdk.client import Client
-from pulsetrain.sdk.reading import Pace
+from pulsetrain.sdk.reader import Pace
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from .answers import Dataset, LogPage, News, RunList, SeriesPage, Snapshot
 from .calls import Call
 from .finding import MOST, meant
 from .plan import Ask, HangUp, Listen, Pause, Plan, Read, Say, Step, download
-from .reading import Pace, Reading, follow
+from .reader import Pace, Reader, follow
 
 if TYPE_CHECKING:
     import httpx
@@ -84,8 +84,8 @@ class AsyncClient:
         patient: bool = False,
     ) -> AsyncGenerator[News, None]:
         """The log from `cursor` on, without end, as `Client.events`."""
-        reading = Reading(cursor, runs=runs, types=types, latest=latest, patient=patient, pace=self._pace)
-        return self._carry_out(reading.plan())
+        reader = Reader(cursor, runs=runs, types=types, latest=latest, patient=patient, pace=self._pace)
+        return self._carry_out(reader.plan())
 
     def follow(self, run: str) -> AsyncGenerator[tuple[Run, News], None]:
         """The run now, and again after each of its events, until it has ended, as `Client.follow`."""

@@ -113,9 +113,9 @@ def stream(query: Mapping[str, Any], last_id: str) -> Call[bytes]:
     return Call("GET", "/api/events", bytes, query=query, headers=headers)
 
 
-def page(query: Mapping[str, Any], cursor: str, wait: float, seconds: float) -> Call[Page]:
+def page(query: Mapping[str, Any], cursor: str, wait: int, seconds: float) -> Call[Page]:
     """A page of the log, waited for `wait` seconds; `seconds` more are given to the answer."""
-    asked = {**query, "cursor": cursor, "wait": f"{wait:g}"}
+    asked = {**query, "cursor": cursor, "wait": wait}
     headers = {"Accept": "application/json"}
     return Call("GET", "/api/events", Page, query=asked, headers=headers, seconds=wait + seconds)
 

@@ -4,7 +4,7 @@
         run = client.start("tabular-gan", dataset="wine.csv").run
         for run, news in client.follow(run.id): ...
 
-What it does is decided in `calls.py` (each request) and `reading.py` (streams); this carries it out.
+What it does is decided in `calls.py` (each request) and `reader.py` (streams); this carries it out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .answers import Dataset, LogPage, News, RunList, SeriesPage, Snapshot
 from .calls import Call
 from .finding import MOST, meant
 from .plan import Ask, HangUp, Listen, Pause, Plan, Read, Say, Step, download
-from .reading import Pace, Reading, follow
+from .reader import Pace, Reader, follow
 
 if TYPE_CHECKING:
     import httpx
@@ -91,8 +91,8 @@ class Client:
         What it says of itself is told in `News.about`. Raises Unreachable if nobody ever answered, unless it is
         `patient`: then the server is waited for from the start.
         """
-        reading = Reading(cursor, runs=runs, types=types, latest=latest, patient=patient, pace=self._pace)
-        return self._carry_out(reading.plan())
+        reader = Reader(cursor, runs=runs, types=types, latest=latest, patient=patient, pace=self._pace)
+        return self._carry_out(reader.plan())
 
     def follow(self, run: str) -> Generator[tuple[Run, News], None, None]:
         """The run now, and again after each of its events, until it has ended. Survives restarts of the server.

@@ -31,7 +31,7 @@ _HEARTBEAT_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Pace:
-    """How long a reading waits for what. The defaults suit everybody but tests."""
+    """How long a reader waits for what. The defaults suit everybody but tests."""
 
     first_seconds: float = 1.0
     """The first pause after a break; each further one is twice as long."""
@@ -42,7 +42,7 @@ class Pace:
     again_seconds: float = 30.0
     """So long it then does, before it tries to stream again; twice as long after each attempt in vain."""
     longest_again_seconds: float = 600.0
-    wait_seconds: float = 25.0
+    wait_seconds: int = 25
     """How long the server may wait for a page to fill."""
     answer_seconds: float = 10.0
     """How long an answer may take to begin, beyond that."""
@@ -70,7 +70,7 @@ class Break:
     """The stream said it itself, so it does get through."""
 
 
-class Reading:
+class Reader:
     """Where one reader is in the log, and how it fares. `plan()` is what it does; it never ends by itself."""
 
     def __init__(
@@ -116,7 +116,7 @@ class Reading:
             yield Pause(pause)
 
     def _judge(self, problem: Exception) -> Break:
-        """What an error means for the reading; raises it where it is final."""
+        """What an error means for the reader; raises it where it is final."""
         if isinstance(problem, Refused):
             if problem.status in FOR_GOOD:
                 raise problem
@@ -186,7 +186,7 @@ class Reading:
 
     def _read_page(self) -> Plan[News]:
         # After a failure the answer comes at once: whatever cuts long answers must not keep events from us.
-        wait = 0.0 if self._tries or not self._caught_up else self._pace.wait_seconds
+        wait = 0 if self._tries or not self._caught_up else self._pace.wait_seconds
         page = yield from ask(calls.page(self._query, self.cursor, wait, self._pace.answer_seconds))
         self._known = True
         if page.reset is not None:
@@ -235,8 +235,8 @@ def follow(run: str, *, pace: Pace | None = None) -> Plan[tuple[Run, News]]:
         yield Say((state, news))
         return state.active
 
-    reading = Reading(snapshot.cursor, runs=[run], patient=True, pace=pace)
-    yield from through(reading.plan(), each)
+    reader = Reader(snapshot.cursor, runs=[run], patient=True, pace=pace)
+    yield from through(reader.plan(), each)
 
 
 def _taken_anew(run: str, pace: Pace) -> Generator[Step, Any, Snapshot]:

@@ -16,7 +16,7 @@ from pulsetrain.model.events import Event
 from pulsetrain.model.runs import Run
 from pulsetrain.sdk.answers import Interrupted, Lost, News, Page, Refused, Snapshot, Unreachable
 from pulsetrain.sdk.plan import Ask, HangUp, Listen, Pause, Plan, Read, Say
-from pulsetrain.sdk.reading import FOR_GOOD, Pace, Reading, follow
+from pulsetrain.sdk.reader import FOR_GOOD, Pace, Reader, follow
 
 GENERATION = "aaaaaaaa"
 TIME = "2026-11-20T10:05:05.123456Z"
@@ -143,8 +143,8 @@ def stream_from(seq: int) -> bytes:
     return b"".join([control("hello", seq), *events, control("live", LENGTH), control("heartbeat", LENGTH)])
 
 
-def reading(server: Server, start: str = "0", **how: Any) -> Reading:
-    return Reading(start, clock=lambda: server.time, chance=lambda: 0.5, **how)
+def reader(server: Server, start: str = "0", **how: Any) -> Reader:
+    return Reader(start, clock=lambda: server.time, chance=lambda: 0.5, **how)
 
 
 def all_seen(said: list[News]) -> bool:
@@ -160,7 +160,7 @@ ways = st.builds(
 @settings(max_examples=300, deadline=None)
 def test_every_event_comes_once_and_in_order_whatever_happens_to_connections(fates: list[Way], start: int) -> None:
     server = Server(fates)
-    plan = reading(server, cursor(start), patient=True).plan()
+    plan = reader(server, cursor(start), patient=True).plan()
     said = server.run(plan, lambda said: all_seen(said) and not server.ways)
     assert [news.event.seq for news in said if news.event is not None] == list(range(start + 1, LENGTH + 1))
     assert all(0 < pause <= 30 for pause in server.pauses)
@@ -169,30 +169,30 @@ def test_every_event_comes_once_and_in_order_whatever_happens_to_connections(fat
 @given(st.lists(ways, max_size=12))
 @settings(max_examples=200, deadline=None)
 def test_who_stops_anywhere_and_begins_again_from_there_misses_nothing_and_sees_nothing_twice(fates: list[Way]) -> None:
-    said = Server(list(fates)).run(reading(Server(), patient=True).plan(), all_seen)
+    said = Server(list(fates)).run(reader(Server(), patient=True).plan(), all_seen)
     for count, news in enumerate(said[:-1], 1):
         before = [one.event.seq for one in said[:count] if one.event is not None]
-        rest = Server().run(reading(Server(), news.cursor, patient=True).plan(), all_seen)
+        rest = Server().run(reader(Server(), news.cursor, patient=True).plan(), all_seen)
         after = [one.event.seq for one in rest if one.event is not None]
         assert before + after == list(range(1, LENGTH + 1)), news
 
 
 def test_after_five_streams_in_vain_it_asks_for_pages_and_says_what_comes() -> None:
     server = Server([Way("silent")] * 1000, page_ways=[])
-    said = server.run(reading(server).plan(), all_seen)
+    said = server.run(reader(server).plan(), all_seen)
     assert server.done[:6] == ["stream"] * 5 + ["page"]
     assert [news.about for news in said if news.about != "event"] == ["offline"] * 4 + ["online"]
     assert [news.event.seq for news in said if news.event is not None] == list(range(1, LENGTH + 1))
-    assert {asked["wait"] for asked in server.asked} == {"0"}, "what is already there is not waited for"
+    assert {asked["wait"] for asked in server.asked} == {0}, "what is already there is not waited for"
 
 
 def test_while_it_asks_for_pages_it_tries_to_stream_ever_more_rarely_and_stays_once_it_can() -> None:
     server = Server([Way("silent")] * 8, page_ways=[])
-    plan = reading(server, pace=Pace(again_seconds=10.0)).plan()
+    plan = reader(server, pace=Pace(again_seconds=10.0)).plan()
     server.run(plan, lambda said: server.done[-1] == "stream" and not server.ways and said[-1].about == "live")
     between = "".join("s" if what == "stream" else "p" for what in server.done).lstrip("s").split("s")
     assert [len(pages) for pages in between] == [10, 20, 40, 80, 0], "each page takes a second here"
-    assert server.asked[-1]["wait"] == "25", "caught up, it waits"
+    assert server.asked[-1]["wait"] == 25, "caught up, it waits"
     # The stream works: the next break is one of five again.
     server.ways = [Way("silent")]
     server.run(plan, lambda said: said[-1].about == "live" and server.done[-1] == "stream" and not server.ways)
@@ -202,14 +202,14 @@ def test_while_it_asks_for_pages_it_tries_to_stream_ever_more_rarely_and_stays_o
 def test_a_stream_that_says_hello_and_then_holds_back_is_a_failed_one() -> None:
     hello = stream_from(LENGTH).index(b"event: heartbeat")
     server = Server([Way("cut", hello)] * 5, page_ways=[])
-    server.run(reading(server, cursor(LENGTH)).plan(), lambda said: "page" in server.done)
+    server.run(reader(server, cursor(LENGTH)).plan(), lambda said: "page" in server.done)
     assert server.done == ["stream"] * 5 + ["page"]
 
 
 def test_pauses_double_up_to_thirty_seconds_and_differ_between_clients() -> None:
     def pauses(chance: float) -> list[float]:
         server = Server([Way("away")] * 12)
-        plan = Reading("0", clock=lambda: 0.0, chance=lambda: chance, patient=True).plan()
+        plan = Reader("0", clock=lambda: 0.0, chance=lambda: chance, patient=True).plan()
         server.run(plan, all_seen)
         return server.pauses
 
@@ -221,7 +221,7 @@ def test_pauses_double_up_to_thirty_seconds_and_differ_between_clients() -> None
 @pytest.mark.parametrize(("way", "seconds"), [(Way("bye"), 3.0), (Way("refused"), 2.0)])
 def test_when_the_server_says_when_to_come_back_it_is_believed(way: Way, seconds: float) -> None:
     server = Server([way])
-    said = server.run(reading(server).plan(), all_seen)
+    said = server.run(reader(server).plan(), all_seen)
     assert server.pauses == [seconds * 1.25]
     assert [news.about for news in said[:2]] == ["offline", "online"]
     assert said[1].cursor in ("0", cursor(0)), "who stops at `online` has seen nothing yet"
@@ -229,14 +229,14 @@ def test_when_the_server_says_when_to_come_back_it_is_believed(way: Way, seconds
 
 def test_a_stream_that_says_bye_gets_through_so_it_does_not_count_as_failed() -> None:
     server = Server([Way("bye")] * 8)
-    server.run(reading(server).plan(), all_seen)
+    server.run(reader(server).plan(), all_seen)
     assert "page" not in server.done
 
 
 @pytest.mark.parametrize("status", sorted(FOR_GOOD))
 @pytest.mark.parametrize("patient", [True, False])
 def test_a_final_answer_is_raised(status: int, patient: bool) -> None:
-    plan = reading(Server(), patient=patient).plan()
+    plan = reader(Server(), patient=patient).plan()
     assert isinstance(next(plan), Listen)
     with pytest.raises(Refused):
         plan.throw(Refused(status, "x", "no"))
@@ -244,15 +244,15 @@ def test_a_final_answer_is_raised(status: int, patient: bool) -> None:
 
 def test_nobody_there_is_raised_at_first_and_waited_for_later() -> None:
     with pytest.raises(Unreachable):
-        Server([Way("away")]).run(reading(Server()).plan(), all_seen)
+        Server([Way("away")]).run(reader(Server()).plan(), all_seen)
     for fates in ([Way("refused"), Way("away")], [Way("cut", 500), Way("away")], [Way("cut"), Way("silent")]):
         server = Server(fates)
-        assert all_seen(server.run(reading(server).plan(), all_seen))
+        assert all_seen(server.run(reader(server).plan(), all_seen))
 
 
 def test_silence_is_told_by_the_heartbeat_that_the_server_names() -> None:
     server = Server([Way("cut", len(stream_from(0)))])
-    plan = reading(server).plan()
+    plan = reader(server).plan()
     first = next(plan)
     assert isinstance(first, Listen) and first.silence_seconds == 45.0
     server._do(first)
@@ -276,7 +276,7 @@ def _after(plan: Plan[News]) -> Plan[News]:
 
 
 def test_a_page_that_resets_says_so_and_goes_on_from_the_tail() -> None:
-    plan = Reading("bbbbbbbb-9", pace=Pace(failures=0), clock=lambda: -1.0).plan()
+    plan = Reader("bbbbbbbb-9", pace=Pace(failures=0), clock=lambda: -1.0).plan()
     asked = next(plan)
     assert isinstance(asked, Ask) and asked.call.query["cursor"] == "bbbbbbbb-9"
     said = plan.send(Page(cursor(7), GENERATION, [], live=True, reset=Lost("generation", cursor(7))))
@@ -288,7 +288,7 @@ def test_a_page_that_resets_says_so_and_goes_on_from_the_tail() -> None:
 
 def test_what_is_not_understood_is_a_break_and_no_crash() -> None:
     for nonsense in (b"data: {\n\n", b"event: hello\ndata: []\n\n", b"data: {}\n\n", b"event: live\ndata: 7\n\n"):
-        plan = reading(Server(), patient=True).plan()
+        plan = reader(Server(), patient=True).plan()
         assert isinstance(next(plan), Listen)
         assert isinstance(plan.send(None), Read)
         step = plan.send(nonsense)
