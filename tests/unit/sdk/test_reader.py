@@ -199,11 +199,34 @@ def test_while_it_asks_for_pages_it_tries_to_stream_ever_more_rarely_and_stays_o
     assert server.done[-2:] == ["stream", "stream"]
 
 
-def test_a_stream_that_says_hello_and_then_holds_back_is_a_failed_one() -> None:
-    hello = stream_from(LENGTH).index(b"event: heartbeat")
-    server = Server([Way("cut", hello)] * 5, page_ways=[])
-    server.run(reader(server, cursor(LENGTH)).plan(), lambda said: "page" in server.done)
+def test_a_stream_that_replays_and_then_holds_back_is_a_failed_one() -> None:
+    replayed = stream_from(0).index(b"id: %b" % cursor(4).encode())
+    server = Server([Way("cut", replayed)] * 5, page_ways=[])
+    server.run(reader(server).plan(), lambda said: "page" in server.done)
     assert server.done == ["stream"] * 5 + ["page"]
+
+
+def test_where_it_goes_on_moves_without_events_too() -> None:
+    """A filter lets none pass: heartbeats, and pages, say how far the reader has come all the same."""
+    server = Server()
+    plan = reader(server, cursor(3), pace=Pace(failures=1, again_seconds=1.0)).plan()
+
+    def listens(step: Any) -> str:
+        assert isinstance(step, Listen)
+        return step.call.headers["Last-Event-ID"]
+
+    assert listens(next(plan)) == cursor(3)
+    plan.send(None)
+    plan.send(b"event: heartbeat\nid: %b\ndata: {}\n\n" % cursor(8).encode())
+    asked = plan.throw(Interrupted("cut"))
+    assert isinstance(asked, Ask) and asked.call.query["cursor"] == cursor(8)
+    server.time += 2.0
+    assert listens(plan.send(Page(cursor(9), GENERATION, []))) == cursor(9)
+    # A reset is on its way, so this hello has no id; who is cut off here asks again for what he had.
+    plan.send(None)
+    plan.send(b"event: hello\ndata: {}\n\n")
+    asked = plan.throw(Interrupted("cut"))
+    assert isinstance(asked, Ask) and asked.call.query["cursor"] == cursor(9)
 
 
 def test_pauses_double_up_to_thirty_seconds_and_differ_between_clients() -> None:
@@ -225,6 +248,15 @@ def test_when_the_server_says_when_to_come_back_it_is_believed(way: Way, seconds
     assert server.pauses == [seconds * 1.25]
     assert [news.about for news in said[:2]] == ["offline", "online"]
     assert said[1].cursor in ("0", cursor(0)), "who stops at `online` has seen nothing yet"
+
+
+def test_the_first_pause_is_no_shorter_than_the_server_asks_for() -> None:
+    plan = reader(Server()).plan()
+    next(plan)
+    plan.send(None)
+    plan.send(b"event: hello\nretry: 3000\ndata: {}\n\n")
+    said = plan.throw(Interrupted("cut"))
+    assert isinstance(said, Say) and said.item.retry_seconds == 3.0 * 0.75
 
 
 def test_a_stream_that_says_bye_gets_through_so_it_does_not_count_as_failed() -> None:
@@ -299,8 +331,8 @@ def test_what_is_not_understood_is_a_break_and_no_crash() -> None:
 
 
 def test_a_followed_run_ends_with_its_end_and_is_taken_anew_after_a_reset() -> None:
-    def run(**how: Any) -> Run:
-        return Run("r_aaaaaaaaaa", "x", TIME, TIME, 1, **({"last_seq": 5, "state": "running"} | how))
+    def run(last_seq: int = 5, log_lines: int = 0) -> Run:
+        return Run("r_aaaaaaaaaa", "x", TIME, TIME, 1, last_seq, state="running", log_lines=log_lines)
 
     plan = follow("r_aaaaaaaaaa")
     assert isinstance(next(plan), Ask)
