@@ -41,6 +41,11 @@ class Producer:
             data = {"lines": [{"stream": "stdout", "text": line, "time": 1.0, "level": None}]}
             self._post([{"n": self._n, "type": "run.log", "time": "2026-11-20T10:05:05.123456Z", "data": data}])
 
+    def progress(self, percent: float) -> None:
+        self._n += 1
+        data = {"percent": percent}
+        self._post([{"n": self._n, "type": "run.progress", "time": "2026-11-20T10:05:05.123456Z", "data": data}])
+
     def end(self) -> None:
         self._n += 1
         data = {"state": "succeeded", "return_code": 0}
@@ -174,6 +179,27 @@ def test_a_cursor_goes_on_in_the_other_client_and_by_the_other_transport(start_s
             cursor = part[-1].cursor
             seen += [text(news.event) for news in part if news.event]
     assert seen == ["run.created", "run.status", *"123456"]
+
+
+@both
+@pytest.mark.parametrize("mood", ["through", "cut"])
+def test_what_latest_leaves_out_is_counted(start_server: StartServer, which: Which, mood: Mood) -> None:
+    server = start_server()
+    producer = Producer(server)
+    for percent in range(9):
+        producer.progress(percent)
+    producer.say("end")
+    skipped: list[int] = []
+
+    def each(news: News) -> bool:
+        skipped.append(news.skipped)
+        return news.event is not None and text(news.event) == "end"
+
+    with GrudgingProxy(server.port).running() as proxy:
+        proxy.mood = mood
+        events = read(which, proxy.url, each, cursor="0", runs=[producer.id], latest=0.5)
+    shown = [event for event in events if event.type == "run.progress"]
+    assert [event.data["percent"] for event in shown] == [8] and sum(skipped) == 8
 
 
 @both

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pulsetrain
+from pulsetrain.wire.event_data import EVENT_DATA
 
 HERE = Path(__file__).parent
 SOURCES = Path(pulsetrain.__file__).parents[1]
@@ -27,6 +29,13 @@ def test_type_checkers_understand_what_is_public() -> None:
 
 
 def test_every_public_name_can_be_had() -> None:
+    """What type checkers are told is there, is there, and the other way round."""
+    tree = ast.parse(Path(pulsetrain.__file__).read_text(encoding="utf-8"))
+    told = {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level for alias in node.names
+    }
+    assert told | {"__version__"} == set(pulsetrain.__all__)
+    assert {kind.__name__ for kind in EVENT_DATA.values()} <= told
     for name in pulsetrain.__all__:
         assert getattr(pulsetrain, name) is not None
     assert pulsetrain.Client.__module__ == "pulsetrain.sdk.client"
