@@ -251,7 +251,7 @@ def proxy(quiet: LiveServer) -> Iterator[GrudgingProxy]:
 
 
 PATIENT = Pace(answer_seconds=60.0, wait_seconds=60)
-PAGES = Pace(failures=0, again_seconds=1e9, answer_seconds=60.0, wait_seconds=60)
+PAGES = Pace(failures=0, again_seconds=1e9, longest_again_seconds=1e9, answer_seconds=60.0, wait_seconds=60)
 
 
 @pytest.mark.parametrize(

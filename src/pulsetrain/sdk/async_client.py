@@ -93,7 +93,9 @@ class AsyncClient:
 
     async def wait(self, run: str) -> Run:
         """The run, once it has ended."""
-        return [state async for state, _ in self.follow(run)][-1]
+        async for state, _ in self.follow(run):
+            ended = state
+        return ended
 
     async def start(
         self,

@@ -104,7 +104,9 @@ class Client:
 
     def wait(self, run: str) -> Run:
         """The run, once it has ended."""
-        return [state for state, _ in self.follow(run)][-1]
+        for state, _ in self.follow(run):
+            ended = state
+        return ended
 
     def start(
         self,

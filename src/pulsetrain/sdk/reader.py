@@ -108,9 +108,11 @@ class Reader:
                 broke = yield from self._stream()
             except (Unreachable, Refused, ValueError, msgspec.DecodeError) as problem:
                 broke = self._judge(problem)
-            if streams and not broke.said and self._is_stream_given_up():
-                continue
-            self._offline = True
+            if streams:
+                yield HangUp()
+                if not broke.said and self._is_stream_given_up():
+                    continue
+            self._offline, self._caught_up = True, False
             pause = self._pause(broke)
             yield Say(News(self.cursor, about="offline", detail=broke.reason, retry_seconds=pause))
             yield Pause(pause)
@@ -160,7 +162,6 @@ class Reader:
         while (piece := (yield Read())) is not None:
             for message in self._sse.feed(piece):
                 if message.name == "bye":
-                    yield HangUp()
                     bye = _signal(message)
                     return Break(bye.reason, bye.retry_seconds, said=True)
                 if live and message.name in ("message", "heartbeat"):
