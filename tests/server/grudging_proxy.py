@@ -30,7 +30,8 @@ class GrudgingProxy:
         self.answers = 0
         """Other answers that began to pass."""
         self._port = port
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
+        """Announces each change; a test may add its own."""
         self._loop = asyncio.new_event_loop()
 
     @contextlib.contextmanager
@@ -50,8 +51,8 @@ class GrudgingProxy:
 
     def wait_until(self, look: Callable[[], bool], what: str) -> None:
         """Wait for a change after which `look` holds."""
-        with self._changed:
-            assert self._changed.wait_for(look, PATIENCE), f"Waited in vain for {what}."
+        with self.changed:
+            assert self.changed.wait_for(look, PATIENCE), f"Waited in vain for {what}."
 
     async def _end(self, server: asyncio.Server) -> None:
         server.close()
@@ -61,18 +62,15 @@ class GrudgingProxy:
         await asyncio.gather(*others, return_exceptions=True)
 
     def _count(self, name: str, by: int) -> None:
-        with self._changed:
+        with self.changed:
             setattr(self, name, getattr(self, name) + by)
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._count("open", 1)
-        pipe = asyncio.create_task(self._pass(reader, writer))
         try:
-            # What the client sends after its request is nothing, or its leaving.
-            await asyncio.wait([pipe])
+            await self._pass(reader, writer)
         finally:
-            pipe.cancel()
             writer.close()
             self._count("open", -1)
 

@@ -272,9 +272,9 @@ def test_a_cancelled_iterator_leaves_no_connection(
 
     async def watch(events: AsyncIterator[News]) -> None:
         async for news in events:
-            with proxy._changed:
+            with proxy.changed:
                 said.append(news.about)
-                proxy._changed.notify_all()
+                proxy.changed.notify_all()
 
     async def cancel() -> None:
         async with AsyncClient(proxy.url, pace=pace) as client:

@@ -112,6 +112,9 @@ class Reader:
                 yield HangUp()
                 if not broke.said and self._is_stream_given_up():
                     continue
+            else:
+                # Pages fare no better, so it may not be the stream's fault: one more attempt decides.
+                self._failures = self._pace.failures - 1
             self._offline, self._caught_up = True, False
             pause = self._pause(broke)
             yield Say(News(self.cursor, about="offline", detail=broke.reason, retry_seconds=pause))

@@ -236,7 +236,7 @@ def test_where_it_goes_on_moves_without_events_too() -> None:
 
 
 def test_who_is_back_with_pages_says_so_though_nothing_has_happened() -> None:
-    server = Server([Way("silent")], page_ways=[Way(), Way(), Way("away"), Way()])
+    server = Server([Way("silent")] * 2, page_ways=[Way(), Way(), Way("away"), Way()])
     pace = Pace(failures=1, again_seconds=1e9, longest_again_seconds=1e9)
     plan = reader(server, cursor(LENGTH), patient=True, pace=pace).plan()
     said = server.run(plan, lambda said: [news.about for news in said].count("live") == 2)
@@ -250,9 +250,15 @@ def test_pauses_double_up_to_thirty_seconds_and_differ_between_clients() -> None
         server.run(plan, all_seen)
         return server.pauses
 
-    # The fifth failure in a row is answered by asking for a page at once.
-    assert pauses(1.0) == [1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30]
-    assert pauses(0.0) == [0.5, 1, 2, 4, 8, 15, 15, 15, 15, 15, 15]
+    # From the fifth attempt on a page is asked for at once when the stream fails.
+    assert pauses(1.0) == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert pauses(0.0) == [0.5, 1, 2, 4, 8, 15, 15, 15]
+
+
+def test_after_a_long_absence_of_the_server_it_streams_at_once() -> None:
+    server = Server([Way("away")] * 400)
+    server.run(reader(server, patient=True).plan(), all_seen)
+    assert len(server.pauses) > 200 and server.done[-1] == "stream"
 
 
 @pytest.mark.parametrize(("way", "seconds"), [(Way("bye"), 3.0), (Way("refused"), 2.0)])
