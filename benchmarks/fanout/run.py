@@ -183,8 +183,8 @@ def main() -> None:
 
 MEANING = (
     "The goal of 10 × nchan is one for saturation, the rows `as it comes`: events come faster than sockets drain, and "
-    "one write takes many events to a reader. For lone events it is not reached, and not claimed: at 10 events/s each one "
-    "is a write of its own here as there, and nchan needs somewhat less CPU for it."
+    "one write takes many events to a reader. For lone events it is not reached, and not claimed: at 10 events/s each "
+    "one is a write of its own here as there, and nchan needs somewhat less CPU for it."
 )
 
 
