@@ -32,6 +32,8 @@ SUBPROTOCOLS: dict[str, Format] = {"pulsetrain.v1.json": "json", "pulsetrain.v1.
 PING_SECONDS = 45.0
 AUTH_SECONDS = 10.0
 MOST_SUBSCRIPTIONS = 100
+_MOST_EARLY = 16
+"""Messages that may follow a token before it has been looked at."""
 _LAST_SUB = 65535
 
 WRONG_KIND, BAD_DATA, INTERNAL, RESTART, BUSY = 1003, 1007, 1011, 1012, 1013
@@ -92,7 +94,7 @@ class Connection:
     """One WebSocket after its handshake. Everything that comes is a call; tasks are there only while there is work."""
 
     __slots__ = (
-        "_admit", "_beat_slot", "_deliveries", "_first", "_format", "_hub", "_lane", "_only_run", "_outlet", "_stay",
+        "_admit", "_beat_slot", "_deliveries", "_early", "_first", "_format", "_hub", "_lane", "_only_run", "_outlet", "_stay",
         "_tasks", "_wishes",
     )  # fmt: skip
 
@@ -104,6 +106,7 @@ class Connection:
         self._only_run: str | None = scope.get(ONLY_RUN)
         self._deliveries: dict[int, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._early: list[dict[str, Any]] = []
         self._first: Reading | None = None
         self._wishes = Wishes()
         self._outlet = Messages(self)
@@ -130,6 +133,9 @@ class Connection:
         self._say(op="ready", version=__version__, heartbeat_seconds=readings.HEARTBEAT_SECONDS)
         if self._first is not None:
             self._open(0, self._first, self._wishes)
+        early, self._early = self._early, []
+        for said in early:
+            self._follow(said)
 
     def lost(self) -> None:
         """The connection is gone."""
@@ -171,7 +177,12 @@ class Connection:
 
     def _show_token(self, admit: Admit, said: dict[str, Any]) -> None:
         token = said.get("token")
-        if said.get("op") == "auth" and isinstance(token, str) and not self._tasks:
+        if self._tasks:
+            # The token is being looked at; what follows it at once waits for that.
+            self._early.append(said)
+            if len(self._early) > _MOST_EARLY:
+                self._outlet.close(UNAUTHORIZED, "wait until you are let in")
+        elif said.get("op") == "auth" and isinstance(token, str):
             task = asyncio.get_running_loop().create_task(self._try_token(admit, token))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
