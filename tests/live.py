@@ -8,10 +8,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import httpx
 import psutil
@@ -39,6 +40,9 @@ class LiveServer:
         self.url = ""
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
+        self.said: list[str] = []
+        """What it wrote since its newest start, line by line."""
+        self._listening: threading.Thread | None = None
 
     def start(self) -> LiveServer:
         """Start it and wait until it says that it is ready. A restart takes the same port again."""
@@ -52,19 +56,23 @@ class LiveServer:
             start_new_session=True,
         )
         assert self.process.stdout is not None
-        said = ""
+        self.said = []
         for line in self.process.stdout:
-            said += line
+            self.said.append(line)
             if found := re.search(r"http://[\w.\[\]:]+:(\d+)", line):
                 self.url, self.port = found[0], int(found[1])
+                # Somebody must go on reading: a server whose words nobody takes stands still when the pipe is full.
+                self._listening = threading.Thread(target=_take, args=(self.process.stdout, self.said), daemon=True)
+                self._listening.start()
                 return self
-        raise AssertionError(f"The server ended before it was ready:\n{said}")
+        raise AssertionError(f"The server ended before it was ready:\n{''.join(self.said)}")
 
     def kill(self) -> None:
         """End it as a power cut would."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+        self._heard_all()
 
     def stop(self) -> int:
         """Ask it to end and wait for it."""
@@ -72,9 +80,13 @@ class LiveServer:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._heard_all()
         return code
+
+    def _heard_all(self) -> None:
+        """Take the last words of a process that has ended. A process that it started may keep the pipe open."""
+        if self._listening is not None:
+            self._listening.join(1)
 
     def get(self, path: str, **keywords: Any) -> Any:
         answer = httpx.get(self.url + path, timeout=PATIENCE, **keywords)
@@ -116,6 +128,11 @@ class LiveServer:
         return self.run(id)
 
 
+def _take(words: TextIO, said: list[str]) -> None:
+    with words:
+        said.extend(words)
+
+
 FINAL = {"succeeded", "failed", "stopped"}
 
 
@@ -123,15 +140,15 @@ def is_end(event: dict[str, Any]) -> bool:
     return event["type"] == "run.status" and event["data"]["state"] in FINAL
 
 
-def eventually(look: Callable[[], T | None], what: str) -> T:
+def eventually(look: Callable[[], T | None], what: str | Callable[[], str], *, patience: float = PATIENCE) -> T:
     """Look again and again until `look` finds something, where nothing announces it."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
         time.sleep(0.02)
-    raise AssertionError(f"Waited {PATIENCE:.0f} s in vain for {what}.")
+    raise AssertionError(f"Waited {patience:.0f} s in vain for {what if isinstance(what, str) else what()}.")
 
 
 def end_runs(folder: Path) -> None:

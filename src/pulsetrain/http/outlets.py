@@ -192,7 +192,8 @@ def unread_bytes(transport: asyncio.Transport) -> int:
     """Bytes that were written and that the other end has not acknowledged: in our buffer and in the kernel's."""
     waiting = transport.get_write_buffer_size()
     socket = transport.get_extra_info("socket")
-    if socket is not None:
+    # A connection that the other end has reset has no descriptor any more.
+    if socket is not None and socket.fileno() >= 0:
         with contextlib.suppress(OSError):
             queued: int = struct.unpack("i", fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
             waiting += queued

@@ -24,7 +24,7 @@ from pulsetrain.wire.websocket import PING, message_frame
 from . import reading as readings
 from .delivery import Delivery, Wishes, retry_milliseconds
 from .errors import error_body
-from .outlets import Messages
+from .outlets import Messages, unread_bytes
 from .transport import Gone, handshake_of
 
 SUBPROTOCOLS: dict[str, Format] = {"pulsetrain.v1.json": "json", "pulsetrain.v1.msgpack": "msgpack"}
@@ -94,8 +94,8 @@ class Connection:
     """One WebSocket after its handshake. Everything that comes is a call; tasks are there only while there is work."""
 
     __slots__ = (
-        "_admit", "_beat_slot", "_deliveries", "_early", "_first", "_format", "_hub", "_lane", "_only_run", "_outlet", "_stay",
-        "_tasks", "_wishes",
+        "_admit", "_beat_slot", "_deliveries", "_early", "_first", "_format", "_hub", "_lane", "_moved_at", "_only_run",
+        "_outlet", "_stay", "_tasks", "_unread", "_wishes",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, hub: Hub, format: Format) -> None:
@@ -114,6 +114,7 @@ class Connection:
         self._lane: Lane = hub.meter.lanes["websocket"]
         self._lane.connections += 1
         self._stay = hub.goodbye(lambda: self._bye(hub.closing or "restart"))
+        self._moved_at, self._unread = 0.0, 0
         self._beat_slot = hub.beats.after(PING_SECONDS, self._look)
 
     def begin(self, first: Reading | None, wishes: Wishes) -> None:
@@ -265,10 +266,15 @@ class Connection:
 
     def _look(self) -> None:
         """Tell a client that is there, however quiet, from one that is gone behind a proxy that is not."""
-        quiet = time.monotonic() - self._outlet.heard_at
+        unread = unread_bytes(self._outlet.transport)
+        if unread and unread != self._unread:
+            # It takes what it was sent, and may be slow to come to the ping that is behind it.
+            self._moved_at = time.monotonic()
+        quiet = time.monotonic() - max(self._outlet.heard_at, self._moved_at)
         if quiet >= 2 * PING_SECONDS:
             self._outlet.transport.abort()
             return
         if quiet >= 0.9 * PING_SECONDS and self._outlet.open:
             self._outlet.put(PING)
+        self._unread = unread_bytes(self._outlet.transport)
         self._beat_slot = self._hub.beats.after(PING_SECONDS, self._look)
