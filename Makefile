@@ -31,6 +31,7 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt hatch_build.p
 $(VENV)/.tested: $(VENV)/.installed
 	$(PIP) install --quiet --constraint constraints.txt --group dev
 	$(BIN)/python tests/chromium.py
+	$(BIN)/python tests/proxies/debian.py
 	touch $@
 
 test: $(VENV)/.tested lint types floors web-test
