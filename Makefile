@@ -32,6 +32,7 @@ $(VENV)/.tested: $(VENV)/.installed
 	$(PIP) install --quiet --constraint constraints.txt --group dev
 	$(BIN)/python tests/chromium.py
 	$(BIN)/python tests/proxies/debian.py
+	$(BIN)/python tests/thirdparty/packages.py
 	touch $@
 
 test: $(VENV)/.tested lint types floors web-test
