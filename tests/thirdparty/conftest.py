@@ -14,6 +14,8 @@ from publishing import Publisher
 from thirdparty.clients import NATIVE, SCRIPTS, Client, Native, Script, Told
 from thirdparty.packages import install
 
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+
 TEXTS = [
     "plain",
     "",
@@ -59,9 +61,8 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
     install()
     folder = tmp_path_factory.mktemp("server")
     server = LiveServer(folder / "data", environment={"PULSETRAIN_HOME": str(folder / "home")}).start()
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     with sync_playwright() as playwright, Publisher(server) as publisher:
-        browser = playwright.chromium.launch(executable_path=system_chromium(), args=flags)
+        browser = playwright.chromium.launch(executable_path=system_chromium(), args=CHROMIUM)
         url = f"{server.url}/api/events?run={publisher.run}&cursor=0"
         clients: dict[str, Client] = {name: Script(name, url) for name in SCRIPTS}
         for kind in NATIVE:
