@@ -59,4 +59,4 @@ soak: $(VENV)/.tested
 	$(BIN)/python -m pytest -m soak --timeout 3600
 
 clean:
-	rm -rf $(VENV) dist build src/pulsetrain/_page web/node_modules clients/js/node_modules
+	rm -rf $(VENV) dist build src/pulsetrain/_page web/node_modules clients/js/node_modules tests/thirdparty/node/node_modules
