@@ -31,6 +31,8 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt hatch_build.p
 $(VENV)/.tested: $(VENV)/.installed
 	$(PIP) install --quiet --constraint constraints.txt --group dev
 	$(BIN)/python tests/chromium.py
+	$(BIN)/python tests/proxies/debian.py
+	$(BIN)/python tests/thirdparty/packages.py
 	touch $@
 
 test: $(VENV)/.tested lint types floors web-test
@@ -57,4 +59,4 @@ soak: $(VENV)/.tested
 	$(BIN)/python -m pytest -m soak --timeout 3600
 
 clean:
-	rm -rf $(VENV) dist build src/pulsetrain/_page web/node_modules clients/js/node_modules
+	rm -rf $(VENV) dist build src/pulsetrain/_page web/node_modules clients/js/node_modules tests/thirdparty/node/node_modules

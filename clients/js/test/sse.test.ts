@@ -1,27 +1,33 @@
+import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { SseParser, type Frame } from "../src/sse.ts";
 
-const text = ": hi\r\nretry: 1500\nevent: hello\ndata: {\"a\":1}\nid: g-1\n\rdata: x\rdata:  y\r\n\r\nevent: none\n\ndata\n\nid: bad\0\ndata:z\n\n";
-const frames: Frame[] = [
-  { event: "hello", data: '{"a":1}', id: "g-1" },
-  { event: "", data: "x\n y", id: "g-1" },
-  { event: "", data: "", id: "g-1" },
-  { event: "", data: "z", id: "g-1" },
-];
+interface Case {
+  name: string;
+  stream?: string;
+  base64?: string;
+  messages: Frame[];
+  retry: number | null;
+}
 
-it("reads every kind of line end, comments, names, ids and retry", () => {
+const file = new URL("../../../protocol/fixtures/sse.json", import.meta.url);
+const { cases } = JSON.parse(readFileSync(file, "utf8")) as { cases: Case[] };
+
+/** What the client makes of bytes that the network cut into `pieces`; an unnamed frame is a `message`. */
+function read(pieces: Uint8Array[]) {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const parser = new SseParser();
-  expect(parser.push("\uFEFF" + text)).toEqual(frames);
-  expect(parser.retry).toBe(1500);
-});
+  const frames = pieces.flatMap((piece) => parser.push(decoder.decode(piece, { stream: true })));
+  return { messages: frames.map((frame) => ({ ...frame, event: frame.event || "message" })), retry: parser.retry };
+}
 
-it("does not care where the network cuts", () => {
-  for (let size = 1; size < 12; size += 1) {
-    const parser = new SseParser();
-    const got: Frame[] = [];
-    for (let at = 0; at < text.length; at += size) got.push(...parser.push(text.slice(at, at + size)));
-    expect(got).toEqual(frames);
-  }
+it.each(cases.map((each) => [each.name, each] as const))("%s", (_, { stream, base64, messages, retry }) => {
+  const bytes = new Uint8Array(base64 ? Buffer.from(base64, "base64") : Buffer.from(stream!));
+  const whole = { messages, retry };
+  expect(read([bytes])).toEqual(whole);
+  expect(read([...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(whole);
+  for (let cut = 0; cut < bytes.length && bytes.length < 1000; cut += 1)
+    expect(read([bytes.slice(0, cut), new Uint8Array(), bytes.slice(cut)])).toEqual(whole);
 });
 
 it("keeps an unfinished frame to itself", () => {

@@ -76,6 +76,7 @@ _WAIT = Parameter("wait", "Pages alone: seconds to wait.", {"type": "integer", "
 _EVENTS = Parameter("limit", "Pages alone: at most so many.", {"type": "integer", "minimum": 1, "maximum": 500})
 _KNOWN = Parameter("If-None-Match", "Pages alone: the ETag of the page that the client has.", where="header")
 _LAST_ID = Parameter("Last-Event-ID", "The cursor to go on from; wins over `cursor`.", where="header")
+_LAST_ID_HERE = Parameter("lastEventId", "The same, from clients that cannot set headers; the header wins.")
 
 RUNS = (
     Operation(
@@ -209,6 +210,7 @@ STREAM = (
             _WAIT,
             _EVENTS,
             _LAST_ID,
+            _LAST_ID_HERE,
             _KNOWN,
         ),
         errors=("bad_request", "not_acceptable", "busy"),

@@ -48,10 +48,11 @@ class SseReader:
                 self._field(name, value.removeprefix(" "))
 
     def _lines(self, piece: bytes) -> Iterator[str]:
+        if not piece:
+            return
         if self._skip_newline and piece[:1] == b"\n":
             piece = piece[1:]
-        if piece:
-            self._skip_newline = piece[-1:] == b"\r"
+        self._skip_newline = piece[-1:] == b"\r"
         if b"\n" not in piece and b"\r" not in piece:
             self._rest += piece
             if len(self._rest) > _LIMIT:

@@ -12,7 +12,9 @@ from pulsetrain.model.errors import BadRequest
 from pulsetrain.model.ids import is_run_id
 from pulsetrain.model.log import Filter
 
-PARAMETERS = frozenset({"cursor", "run", "type", "latest", "until"})
+RESUME_PARAMETER = "lastEventId"
+"""Where wrappers around EventSource say what they saw last: they cannot set its headers."""
+PARAMETERS = frozenset({"cursor", RESUME_PARAMETER, "run", "type", "latest", "until"})
 """What an address may say of a reading."""
 
 _MOST_FILTERS = 100
@@ -62,11 +64,11 @@ def from_query(query: Sequence[tuple[str, str]], last_event_id: str | None = Non
 
     Raises BadRequest; other parameters are not looked at.
     """
-    single = {name: _single(query, name) for name in ("cursor", "latest", "until")}
+    single = {name: _single(query, name) for name in ("cursor", RESUME_PARAMETER, "latest", "until")}
     if single["until"] not in (None, "end"):
         raise BadRequest(f"'until' can only be 'end'; it is {single['until']!r}.")
     return reading(
-        cursor=last_event_id or single["cursor"],
+        cursor=last_event_id or single[RESUME_PARAMETER] or single["cursor"],
         runs=[value for name, value in query if name == "run"],
         types=[value for name, value in query if name == "type"],
         latest_seconds=_seconds(single["latest"]),

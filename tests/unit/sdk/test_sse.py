@@ -1,8 +1,16 @@
-"""The reader of Server-Sent Events does what the standard says, however the bytes are cut."""
+"""The reader of Server-Sent Events does what the standard says, however the bytes are cut.
+
+The TypeScript client runs the same cases (`protocol/fixtures/sse.json`), and so does a browser (tests/thirdparty).
+"""
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,32 +19,37 @@ from hypothesis import strategies as st
 from pulsetrain.sdk.sse import Message, SseReader
 from pulsetrain.wire.frames import frame
 
+FIXTURE = Path(__file__).parents[3] / "protocol/fixtures/sse.json"
+CASES: list[dict[str, Any]] = json.loads(FIXTURE.read_text("utf-8"))["cases"]
+
+
+def stream_of(case: dict[str, Any]) -> bytes:
+    return base64.b64decode(case["base64"]) if "base64" in case else case["stream"].encode()
+
 
 def _read(*pieces: bytes) -> list[Message]:
     reader = SseReader()
     return [message for piece in pieces for message in reader.feed(piece)]
 
 
-@pytest.mark.parametrize(
-    ("stream", "expected"),
-    [
-        (b"data: a\n\n", [Message("message", "a", "")]),
-        (b"data:a\ndata: b\n\n", [Message("message", "a\nb", "")]),
-        (b"data:  a\n\n", [Message("message", " a", "")]),
-        (b"event: bye\ndata: {}\n\ndata: x\n\n", [Message("bye", "{}", ""), Message("message", "x", "")]),
-        (b"id: g-7\ndata: a\n\ndata: b\n\n", [Message("message", "a", "g-7"), Message("message", "b", "g-7")]),
-        (b": comment\n\ndata: a\r\n\r\ndata: b\r\r", [Message("message", "a", ""), Message("message", "b", "")]),
-        ("\ufeffdata: ä\n\n".encode(), [Message("message", "ä", "")]),
-        (b"data\n\n", [Message("message", "", "")]),
-        (b"event: x\n\n", []),
-        (b"data: half", []),
-        (b"data: half\n", []),
-        (b"id: a\0b\ndata: x\n\n", [Message("message", "x", "")]),
-    ],
-)
-def test_the_standards_cases(stream: bytes, expected: list[Message]) -> None:
-    assert _read(stream) == expected
-    assert _read(*(stream[index : index + 1] for index in range(len(stream)))) == expected
+def _outcome(pieces: Iterable[bytes]) -> dict[str, Any]:
+    reader = SseReader()
+    messages = [message for piece in pieces for message in reader.feed(piece)]
+    return {
+        "messages": [{"event": one.name, "data": one.data, "id": one.id} for one in messages],
+        "last_id": reader.last_id,
+        "retry": None if reader.retry_seconds is None else round(reader.retry_seconds * 1000),
+    }
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_shared_case(case: dict[str, Any]) -> None:
+    stream = stream_of(case)
+    expected = {key: case[key] for key in ("messages", "last_id", "retry")}
+    assert _outcome([stream]) == expected
+    assert _outcome(stream[index : index + 1] for index in range(len(stream))) == expected
+    for cut in range(len(stream) if len(stream) < 1000 else 0):
+        assert _outcome([stream[:cut], b"", stream[cut:]]) == expected, f"cut at {cut}"
 
 
 def test_retry_and_the_last_id_outlive_the_connection_but_half_a_message_does_not() -> None:
