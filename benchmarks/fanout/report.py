@@ -1,0 +1,146 @@
+"""The results as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Row = dict[str, Any]
+Cell = Callable[[Row], object]
+
+
+def markdown(report: dict[str, Any]) -> str:
+    parts = ["# Fan-out: one event of 250 bytes to many readers", ""]
+    for scenario, result in report.items():
+        where = result["machine"]
+        title, columns = TABLES[scenario]
+        parts += [
+            f"## {title}",
+            "",
+            f"{where['date']}, {where['cpu']}, {where['cores']} cores, {where['system']}, Python {where['python']}, "
+            f"load before {where['load_before']:.1f}, commit {where['commit']}.",
+            "",
+            *_table(_with_peers(result["rows"]), columns),
+            "",
+        ]
+        parts += [f"{name} is not measured: this machine lacks {what}.\n" for name, what in result["missing"].items()]
+    return "\n".join(parts)
+
+
+def _table(rows: Sequence[Row], columns: Sequence[tuple[str, Cell]]) -> list[str]:
+    lines = ["| server | " + " | ".join(name for name, _ in columns) + " |", "|---|" + "--:|" * len(columns)]
+    for row in rows:
+        cells = ["failed: see the raw numbers"] if "failed" in row else [str(cell(row)) for _, cell in columns]
+        lines.append(f"| {row['server']} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _with_peers(rows: list[Row]) -> list[Row]:
+    """Each row with those that it is compared with: the same case of the yardstick, of nchan, and without deflate."""
+    kept = {(row["server"], *_case(row)): row for row in rows}
+    found = []
+    for row in rows:
+        kind = "WebSocket" if "WebSocket" in row["server"] or "websockets" in row["server"] else "SSE"
+        peers = {who: kept.get((f"{who} {kind}", *_case(row))) for who in ("C", "nchan", "pulsetrain")}
+        found.append({**row, "peers": peers})
+    return found
+
+
+def _case(row: Row) -> tuple[object, ...]:
+    return row.get("readers"), row.get("rate"), row.get("publication")
+
+
+def _value(row: Row, path: str) -> float | None:
+    value: Any = row
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _against(who: str, path: str, digits: int = 2) -> Cell:
+    def cell(row: Row) -> str:
+        own, other = _value(row, path), _value(row["peers"][who] or {}, path)
+        return f"{own / other:.{digits}f} ×" if own and other else ""
+
+    return cell
+
+
+def _thousands(path: str) -> Cell:
+    return lambda row: f"{_value(row, path):,}"
+
+
+def _milliseconds(path: str) -> Cell:
+    return lambda row: f"{(_value(row, path) or 0) / 1000:.2f}"
+
+
+def _share(path: str) -> Cell:
+    return lambda row: f"{100 * (_value(row, path) or 0) / row['wall_seconds']:.0f} %"
+
+
+def _plain(path: str) -> Cell:
+    return lambda row: _value(row, path)
+
+
+TABLES: dict[str, tuple[str, list[tuple[str, Cell]]]] = {
+    "saturation": (
+        "Saturation: published without a pause",
+        [
+            ("readers", _thousands("readers")),
+            ("events", _thousands("events")),
+            ("deliveries/s", _thousands("deliveries_per_second")),
+            ("deliveries / s of server CPU", _thousands("deliveries_per_cpu_second")),
+            ("events per read", _plain("events_per_read")),
+            ("against C", _against("C", "deliveries_per_cpu_second")),
+            ("against nchan", _against("nchan", "deliveries_per_cpu_second", 1)),
+            ("server CPU", _share("server_cpu_seconds")),
+            ("readers' CPU", _share("client_cpu_seconds")),
+            ("publisher's CPU", _share("publisher_cpu_seconds")),
+        ],
+    ),
+    "latency": (
+        "Low rates: from before the publication to the reader, one event at a time, in ms",
+        [
+            ("readers", _thousands("readers")),
+            ("events/s", _plain("rate")),
+            ("p50", _milliseconds("latency_us.p50")),
+            ("p99", _milliseconds("latency_us.p99")),
+            ("max", _milliseconds("latency_us.max")),
+            ("p50 against nchan", _against("nchan", "latency_us.p50")),
+            ("p99 against nchan", _against("nchan", "latency_us.p99")),
+            ("server CPU", _share("server_cpu_seconds")),
+        ],
+    ),
+    "idle": (
+        "Idle connections",
+        [
+            ("connections", _thousands("readers")),
+            ("KiB each", _plain("kib_per_connection")),
+            ("CPU of a core", lambda row: f"{row['cpu_percent']} %"),
+            ("measured for", lambda row: f"{row['wall_seconds']:.0f} s"),
+            ("opened in", lambda row: f"{row['opening_seconds']} s"),
+        ],
+    ),
+    "deflate": (
+        "Deflate: compressed once for all",
+        [
+            ("readers", _thousands("readers")),
+            ("publications × events", _plain("publication")),
+            ("bytes a delivery", _plain("bytes_per_delivery")),
+            ("bytes against plain", _against("pulsetrain", "bytes_per_delivery", 3)),
+            ("server CPU s", _plain("server_cpu_seconds")),
+            ("CPU against plain", _against("pulsetrain", "server_cpu_seconds")),
+            ("events per read", _plain("events_per_read")),
+        ],
+    ),
+    "replay": (
+        "Replay of a long log to one reader, beside live ones",
+        [
+            ("events", _thousands("events")),
+            ("events/s", _thousands("events_per_second")),
+            ("live readers' p50, ms", _milliseconds("live_quiet_us.p50")),
+            ("meanwhile", _milliseconds("live_meanwhile_us.p50")),
+            ("live readers' p99, ms", _milliseconds("live_quiet_us.p99")),
+            ("meanwhile", _milliseconds("live_meanwhile_us.p99")),
+        ],
+    ),
+}
