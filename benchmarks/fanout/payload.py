@@ -33,7 +33,7 @@ class Payload:
             loss, other, rate = (self._numbers.random() for _ in range(3))
             start += (
                 f'generator_loss":{loss},"discriminator_loss":{other:.4f},"rate":{rate * 1e4:.1f},'
-                f'"epoch":{number // 100},"'
+                f'"epoch":{number // 100},"epochs":300,"'
             )
         start += 'text":"'
         return start + "x" * (EVENT_BYTES - len(head) - len(start) - 3) + '"}'

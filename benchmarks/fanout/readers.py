@@ -33,7 +33,9 @@ class Programs:
         ):
             command = ["cc", "-O2", "-Wall", "-Wextra", "-o", str(target), *map(str, sources), *libraries]
             if subprocess.run(command, check=False).returncode:
-                raise SystemExit("The load client cannot be built. It needs a C compiler and zlib (Debian: gcc zlib1g-dev).")
+                raise SystemExit(
+                    "The load client cannot be built. It needs a C compiler and zlib (Debian: gcc zlib1g-dev)."
+                )
         return made
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from payload import RUN, Payload
+from readers import Use, check, readers
+from servers import SSE, TOKEN, WEBSOCKET, Server, pulsetrain
+
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.model.events import NewEvent
 from pulsetrain.ports import Transaction
-from readers import Use, check, readers
-from servers import SSE, TOKEN, WEBSOCKET, Server, pulsetrain
 
 EVENTS = 1_000_000
 LIVE_READERS, RATE, QUIET_SECONDS = 100, 10, 8.0
@@ -44,7 +45,11 @@ def measure(name: str, load: Path, folder: Path) -> dict[str, Any]:
     with pulsetrain(live, Payload(), folder) as server:
         server.publish(1, 1)
         time.sleep(1.0)
-        quiet = _live(server, load, 2, lambda: time.monotonic() > until) if (until := time.monotonic() + QUIET_SECONDS) else {}
+        quiet = (
+            _live(server, load, 2, lambda: time.monotonic() > until)
+            if (until := time.monotonic() + QUIET_SECONDS)
+            else {}
+        )
         again = Server(server.port, server.pids, server.publish, [*protocol, "--path", "/api/events?cursor=0"])
         use = Use(server)
         with readers(load, again, 1, "--first", "1", "--timeout", "120", until=EVENTS) as replaying:

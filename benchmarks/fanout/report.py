@@ -50,7 +50,7 @@ def _case(row: Row) -> tuple[object, ...]:
     return row.get("readers"), row.get("rate"), row.get("publication")
 
 
-def _value(row: Row, path: str) -> float | None:
+def _value(row: Row, path: str) -> Any:
     value: Any = row
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None

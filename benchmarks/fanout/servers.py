@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 from payload import RUN, Payload
@@ -27,7 +28,7 @@ NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 TOKEN = "a-token-for-the-benchmark"
 UP = "from pulsetrain.cli.main import main; main()"
 PRODUCERS = 4
-"""That post to pulsetrain in turn, as the supervisors of several runs do: the disk sync of one does not stop the others."""
+"""That post to pulsetrain in turn, as supervisors of several runs do: one waits for the disk, the next one posts."""
 PIPELINE = 32
 """Requests that nchan is sent before its answers to earlier ones are read."""
 
@@ -70,7 +71,7 @@ def pulsetrain(reader: list[str], payload: Payload, data: Path | None = None) ->
             port = _announced_port(server)
             body = {"command": ["benchmark"], "name": "benchmark", "id": RUN, "token": TOKEN}
             _json(port, "/api/runs", body)
-            tail = int(_json(port, "/health")["tail"])
+            tail = _json(port, "/health")["tail"]
             producers = cycle([_Producer(port, f"bench-{number}", payload) for number in range(PRODUCERS)])
             yield Server(port, [server.pid], lambda first, count: next(producers).publish(first, count), reader, tail)
 
@@ -88,7 +89,9 @@ class _Producer:
     def publish(self, first: int, count: int) -> None:
         if self._waiting:
             self._http.answer()
-        records = b",".join(self._payload.record(number, self._n + number - first + 1) for number in range(first, first + count))
+        records = b",".join(
+            self._payload.record(number, self._n + number - first + 1) for number in range(first, first + count)
+        )
         body = b'{"attempt":1,"producer":"%b","records":[%b]}' % (self._name.encode(), records)
         self._http.send(f"/api/runs/{RUN}/records", body, f"Authorization: Bearer {TOKEN}\r\n")
         self._n += count
@@ -103,7 +106,7 @@ def _announced_port(server: subprocess.Popen[str]) -> int:
     raise SystemExit("The server did not start.")
 
 
-def _json(port: int, path: str, body: object = None) -> dict[str, object]:
+def _json(port: int, path: str, body: object = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
     with urlopen(request) as answer:
