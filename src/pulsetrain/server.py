@@ -32,7 +32,7 @@ from pulsetrain.core.tokens import Tokens
 from pulsetrain.core.trainers import Trainers
 from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
-from pulsetrain.http.transport import MessageProtocol, StreamingProtocol
+from pulsetrain.http.transport import HandshakeProtocol, RequestProtocol
 from pulsetrain.model.errors import DataFolderInUse, DataFolderUnusable, PortInUse, PulsetrainError, RunNotActive
 
 logger = logging.getLogger(__name__)
@@ -196,8 +196,8 @@ async def serve(settings: Settings, bound: socket.socket, ready: Callable[[str],
         tokens = Tokens(settings.data / "tokens.json", settings.token)
         config = uvicorn.Config(
             make_app(parts, tokens),
-            http=StreamingProtocol,
-            ws=MessageProtocol,
+            http=RequestProtocol,
+            ws=HandshakeProtocol,
             ws_ping_interval=None,  # http/ws.py looks after quiet clients
             lifespan="off",
             log_level="warning",

@@ -19,7 +19,7 @@ from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.http import events, ingest
 from pulsetrain.http.errors import exception_handlers
-from pulsetrain.http.transport import MessageProtocol, StreamingProtocol
+from pulsetrain.http.transport import HandshakeProtocol, RequestProtocol
 from pulsetrain.model.events import NewEvent
 
 RUN, OTHER = "r_aaaaaaaaaa", "r_bbbbbbbbbb"
@@ -145,8 +145,8 @@ async def site(folder: Path, **hub: Any) -> AsyncIterator[Site]:
     config = uvicorn.Config(
         app,
         port=0,
-        http=StreamingProtocol,
-        ws=MessageProtocol,
+        http=RequestProtocol,
+        ws=HandshakeProtocol,
         ws_ping_interval=None,
         log_level="warning",
         lifespan="off",
