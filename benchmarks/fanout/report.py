@@ -143,4 +143,16 @@ TABLES: dict[str, tuple[str, list[tuple[str, Cell]]]] = {
             ("meanwhile", _milliseconds("live_meanwhile_us.p99")),
         ],
     ),
+    "restart": (
+        "A restart: SIGTERM, and all readers come back at once",
+        [
+            ("readers", _thousands("readers")),
+            ("told `bye`", _thousands("farewells")),
+            ("all closed after", lambda row: f"{row['drain_seconds']} s"),
+            ("events missed", _plain("missed")),
+            ("all caught up after", lambda row: f"{row['caught_up_seconds']} s"),
+            ("reads from the store", lambda row: f"{row['store_reads']:.0f}"),
+            ("server CPU", lambda row: f"{row['server_cpu_seconds']} s"),
+        ],
+    ),
 }

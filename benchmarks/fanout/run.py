@@ -2,9 +2,9 @@
 
     python benchmarks/fanout/run.py [SCENARIO…] [--servers TEXT…] [--readers N…] [--out FOLDER]
 
-Scenarios: saturation, latency, idle, deflate, replay; all of them without a name. `--servers pulsetrain C` measures
-those whose name begins so. Each server has one core to itself (taskset), with all its threads and its disk syncs; the
-readers (load/, in C) and the publisher share another one. README.md beside this folder says what the figures mean.
+Scenarios: saturation, latency, idle, deflate, replay, restart; all of them without a name. `--servers pulsetrain C`
+measures those whose name begins so. Each server has one core to itself (taskset), with all its threads and its disk
+syncs; the readers (load/, in C) and the publisher share another one. README.md says what the figures mean.
 
 Needs two cores, cc with zlib, taskset; Debian's nginx with libnginx-mod-nchan and redis-server. A server that is not
 there is named and left out.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import replay
+import restart
 from payload import Payload
 from readers import Faulty, Programs, Use, check, memory_kib, readers
 from servers import SERVERS, Server
@@ -121,6 +122,12 @@ def replayed(name: str, choice: Choice) -> Iterator[Row]:
         yield replay.measure(name, choice.programs.load, Path(folder))
 
 
+def restarted(name: str, choice: Choice) -> Iterator[Row]:
+    """SIGTERM with 5,000 readers, and their coming back all at once to the server that follows."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield restart.measure(name, choice.programs.load, Path(folder))
+
+
 OURS = ["pulsetrain SSE", "pulsetrain WebSocket"]
 EVERYBODY = [name for name in SERVERS if not name.endswith("deflate")]
 
@@ -130,4 +137,5 @@ SCENARIOS: dict[str, tuple[Callable[[str, Choice], Iterator[Row]], list[str]]] =
     "idle": (idle, EVERYBODY),
     "deflate": (deflate, ["pulsetrain WebSocket", "pulsetrain WebSocket deflate"]),
     "replay": (replayed, OURS),
+    "restart": (restarted, OURS),
 }

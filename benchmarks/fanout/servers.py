@@ -71,8 +71,8 @@ def pulsetrain(reader: list[str], payload: Payload, data: Path | None = None) ->
             port = _announced_port(server)
             body = {"command": ["benchmark"], "name": "benchmark", "id": RUN, "token": TOKEN}
             _json(port, "/api/runs", body)
-            tail = _json(port, "/health")["tail"]
-            producers = cycle([_Producer(port, f"bench-{number}", payload) for number in range(PRODUCERS)])
+            tail = health(port)["tail"]
+            producers = cycle([_Producer(port, f"bench-{server.pid}-{number}", payload) for number in range(PRODUCERS)])
             yield Server(port, [server.pid], lambda first, count: next(producers).publish(first, count), reader, tail)
 
 
@@ -104,6 +104,11 @@ def _announced_port(server: subprocess.Popen[str]) -> int:
         if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
             return int(found[1])
     raise SystemExit("The server did not start.")
+
+
+def health(port: int) -> dict[str, Any]:
+    """What the server says of itself: its tail among it."""
+    return _json(port, "/health")
 
 
 def _json(port: int, path: str, body: object = None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ struct frame {
 /* One connection: a reader that counts what it is given. */
 struct stream {
     int fd;
-    bool answered, ready, complete, closed;
+    bool answered, ready, complete, closed, farewell;
     long long seq;         /* of the last event */
     long long events;
     long long faults;      /* events that did not follow the one before: a gap, a double, a wrong order */
@@ -34,7 +34,7 @@ struct stream {
 /* What was asked for on the command line. */
 struct wish {
     int port, connections;
-    const char *path, *protocol, *ready;
+    const char *path, *protocol, *ready, *farewell;
     long long first, until;
     double timeout;
     bool latency, deflate;

@@ -1,11 +1,13 @@
 /* Many readers in one thread, for loads that a Python client cannot take.
  *
  *   load --port N --protocol sse|websocket|redis --path PATH --connections N [--first SEQ] [--until SEQ]
- *        [--timeout SECONDS] [--ready TEXT] [--latency] [--deflate]
+ *        [--timeout SECONDS] [--ready TEXT] [--farewell TEXT] [--latency] [--deflate]
  *
  * Opens the connections, says "ready" once each has been answered (and has said TEXT), reads until each has the event
  * with seq UNTIL, or until standard input ends, and prints what it saw as one JSON object. The events of a connection
  * must begin with FIRST and rise by one; all else is counted as a fault. See scan.c for what an event looks like.
+ * A connection that the server closes ends it all, but with --farewell: then it reads until each has been closed, and
+ * counts those that said TEXT before.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -30,7 +32,7 @@
 struct wish wish = {.path = "/", .protocol = "sse", .connections = 1, .timeout = 60};
 int complete, close_code;
 int64_t read_at;
-static int opened, ready, closed, epoll;
+static int opened, ready, closed, farewells, epoll;
 static long long bytes, reads;
 static int64_t first_at, last_at;
 
@@ -112,6 +114,10 @@ static void readable(struct stream *s) {
     if (size > 0) {
         read_at = nanoseconds();
         long long before = s->events;
+        if (wish.farewell && !s->farewell && memmem(buffer + CARRY, size, wish.farewell, strlen(wish.farewell))) {
+            s->farewell = true;
+            farewells++;
+        }
         take(s, buffer + CARRY, size);
         if (ready == wish.connections) bytes += size, reads++;
         if (s->events > before) {
@@ -131,7 +137,7 @@ static void options(int argc, char **argv) {
     static const struct option names[] = {
         {"port", 1, 0, 'p'},    {"protocol", 1, 0, 'k'}, {"path", 1, 0, 'a'},    {"connections", 1, 0, 'c'},
         {"first", 1, 0, 'f'},   {"until", 1, 0, 'u'},    {"timeout", 1, 0, 't'}, {"ready", 1, 0, 'r'},
-        {"latency", 0, 0, 'l'}, {"deflate", 0, 0, 'd'},  {0}};
+        {"farewell", 1, 0, 'w'}, {"latency", 0, 0, 'l'}, {"deflate", 0, 0, 'd'},  {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (option) {
@@ -143,6 +149,7 @@ static void options(int argc, char **argv) {
             case 'u': wish.until = atoll(optarg); break;
             case 't': wish.timeout = atof(optarg); break;
             case 'r': wish.ready = optarg; break;
+            case 'w': wish.farewell = optarg; break;
             case 'l': wish.latency = true; break;
             case 'd': wish.deflate = true; break;
             default: exit(2);
@@ -156,9 +163,9 @@ static void report(const struct stream *streams, double cpu_before) {
     long long events = 0, faults = 0;
     for (int i = 0; i < opened; i++) events += streams[i].events, faults += streams[i].faults;
     double cpu = used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-    printf("{\"connections\":%d,\"ready\":%d,\"complete\":%d,\"closed\":%d,\"close_code\":%d,\"deliveries\":%lld,"
+    printf("{\"connections\":%d,\"ready\":%d,\"complete\":%d,\"closed\":%d,\"farewells\":%d,\"close_code\":%d,\"deliveries\":%lld,"
            "\"faults\":%lld,\"bytes\":%lld,\"reads\":%lld,\"inflations\":%lld,\"seconds\":%.4f,\"cpu_seconds\":%.3f",
-           opened, ready, complete, closed, close_code, events, faults, bytes, reads, inflations(),
+           opened, ready, complete, closed, farewells, close_code, events, faults, bytes, reads, inflations(),
            (last_at - first_at) / 1e9, cpu - cpu_before);
     print_latency();
     puts("}");
@@ -176,7 +183,7 @@ int main(int argc, char **argv) {
     double cpu_before = 0;
     bool told = false, over = false;
     struct epoll_event events[512];
-    while (!over && complete < wish.connections && closed == 0 && nanoseconds() < deadline) {
+    while (!over && complete < wish.connections && closed < (wish.farewell ? wish.connections : 1) && nanoseconds() < deadline) {
         while (opened < wish.connections && opened - ready < OPENING) open_stream(&streams[opened]);
         int n = epoll_wait(epoll, events, 512, 200);
         for (int i = 0; i < n; i++) {
