@@ -129,11 +129,11 @@ def restarted(name: str, choice: Choice) -> Iterator[Row]:
 
 
 OURS = ["pulsetrain SSE", "pulsetrain WebSocket"]
-EVERYBODY = [name for name in SERVERS if not name.endswith("deflate")]
+EVERYBODY = [name for name in SERVERS if not name.endswith(("deflate", "sync"))]
 
 SCENARIOS: dict[str, tuple[Callable[[str, Choice], Iterator[Row]], list[str]]] = {
     "saturation": (saturation, EVERYBODY),
-    "latency": (latency, EVERYBODY),
+    "latency": (latency, [name for name in SERVERS if not name.endswith("deflate")]),
     "idle": (idle, EVERYBODY),
     "deflate": (deflate, ["pulsetrain WebSocket", "pulsetrain WebSocket deflate"]),
     "replay": (replayed, OURS),

@@ -62,11 +62,14 @@ def process(command: list[str], **options: object) -> Iterator[subprocess.Popen[
 
 
 @contextlib.contextmanager
-def pulsetrain(reader: list[str], payload: Payload, data: Path | None = None) -> Iterator[Server]:
-    """The whole server, as `pulsetrain up` starts it, with fsync for each commit; `data` may hold a log already."""
+def pulsetrain(
+    reader: list[str], payload: Payload, data: Path | None = None, durability: str = "full"
+) -> Iterator[Server]:
+    """The whole server, as `pulsetrain up` starts it; `data` may hold a log already."""
     with tempfile.TemporaryDirectory() as fresh:
         folder = str(data or fresh)
         command = [sys.executable, "-c", UP, "up", "--port", "0", "--no-browser", "--no-samples", "--data", folder]
+        command += ["--durability", durability]
         with process(command, stdout=subprocess.PIPE) as server:
             port = _announced_port(server)
             body = {"command": ["benchmark"], "name": "benchmark", "id": RUN, "token": TOKEN}
@@ -242,6 +245,7 @@ SERVERS: dict[str, Open] = {
     "pulsetrain SSE": lambda p: pulsetrain([*SSE, *_EVENTS, "--ready", "event: live"], p),
     "pulsetrain WebSocket": lambda p: pulsetrain([*WEBSOCKET, *_EVENTS, "--ready", '"op":"live"'], p),
     "pulsetrain WebSocket deflate": lambda p: pulsetrain([*WEBSOCKET, *_EVENTS, "--ready", "live", "--deflate"], p),
+    "pulsetrain SSE, no disk sync": lambda p: pulsetrain([*SSE, *_EVENTS, "--ready", "event: live"], p, None, "normal"),
     "C SSE": lambda p: yardstick([*SSE], p),
     "C WebSocket": lambda p: yardstick([*WEBSOCKET], p),
     "nchan SSE": lambda p: nchan([*SSE, "--path", "/sse"], p),
