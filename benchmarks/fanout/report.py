@@ -22,6 +22,7 @@ def markdown(report: dict[str, Any]) -> str:
             "",
             *_table(_with_peers(result["rows"]), columns),
             "",
+            *([NOTES[scenario], ""] if scenario in NOTES else []),
         ]
         parts += [f"{name} is not measured: this machine lacks {what}.\n" for name, what in result["missing"].items()]
     return "\n".join(parts)
@@ -154,5 +155,21 @@ TABLES: dict[str, tuple[str, list[tuple[str, Cell]]]] = {
             ("reads from the store", lambda row: f"{row['store_reads']:.0f}"),
             ("server CPU", lambda row: f"{row['server_cpu_seconds']} s"),
         ],
+    ),
+}
+
+NOTES = {
+    "saturation": (
+        "Events come faster than sockets drain, and one write takes many events to a reader: that is where the many "
+        "times of nchan come from. For lone events they are not reached, and not claimed: there each event is a write "
+        "of its own here as there."
+    ),
+    "latency": (
+        "pulsetrain has synced an event to the disk before it tells anybody; the others keep it in memory. "
+        "All readers' times count: the last of a thousand waits for those before it."
+    ),
+    "idle": (
+        "The server's own memory, without the kernel's socket buffers. pulsetrain sends each connection a heartbeat "
+        "every 15 s and `websockets` a ping every 20 s; nchan, Redis and Starlette send nothing."
     ),
 }

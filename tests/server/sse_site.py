@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core.hub import Hub
@@ -138,9 +139,9 @@ class Site:
 
 
 @asynccontextmanager
-async def site(folder: Path, **hub: Any) -> AsyncIterator[Site]:
+async def site(folder: Path, *, routes: Sequence[BaseRoute] = (), **hub: Any) -> AsyncIterator[Site]:
     log = await SqliteLog.open(folder / "log.db", durability="normal")
-    app = Starlette(routes=[*events.routes, *ingest.routes], exception_handlers=exception_handlers)
+    app = Starlette(routes=[*events.routes, *ingest.routes, *routes], exception_handlers=exception_handlers)
     app.state.services = SimpleNamespace(log=log, hub=Hub(log, **hub), ingest=Ingest(log, lambda _: None))
     config = uvicorn.Config(
         app,
