@@ -52,7 +52,7 @@ class Readers:
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "ready\n":
             self._process.kill()
-            raise SystemExit(f"The readers could not connect: {command}")
+            raise Faulty(f"The readers could not connect: {command}")
         self.opening_seconds = time.monotonic() - self._began
 
     def result(self) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from goals import goals
+
 Row = dict[str, Any]
 Cell = Callable[[Row], object]
 
@@ -25,7 +27,9 @@ def markdown(report: dict[str, Any]) -> str:
             *([NOTES[scenario], ""] if scenario in NOTES else []),
         ]
         parts += [f"{name} is not measured: this machine lacks {what}.\n" for name, what in result["missing"].items()]
-    return "\n".join(parts)
+    parts += ["## The goals", "", "| wanted | measured | reached |", "|---|--:|---|"]
+    parts += [f"| {wanted} | {measured} | {'yes' if met else '**no**'} |" for wanted, measured, met in goals(report)]
+    return "\n".join(parts) + "\n"
 
 
 def _table(rows: Sequence[Row], columns: Sequence[tuple[str, Cell]]) -> list[str]:

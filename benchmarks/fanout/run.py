@@ -77,7 +77,7 @@ def _run(scenario: str, names: list[str], choice: Choice) -> list[dict[str, Any]
             for row in SCENARIOS[scenario][0](name, choice):
                 rows.append({"server": name, **row})
                 print(f"{scenario:10} {name:28} {row}", flush=True)
-        except Faulty as problem:
+        except (Faulty, OSError) as problem:
             rows.append({"server": name, "failed": str(problem)})
             print(f"{scenario:10} {name:28} {problem}", flush=True)
     return rows
