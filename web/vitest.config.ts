@@ -5,6 +5,11 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   root: here(".."),
-  resolve: { alias: { pulsetrain: here("../clients/js/src/index.ts") } },
+  resolve: {
+    alias: [
+      { find: /^pulsetrain$/, replacement: here("../clients/js/src/index.ts") },
+      { find: "pulsetrain/react", replacement: here("../clients/js/src/react.ts") },
+    ],
+  },
   test: { include: ["clients/js/test/**/*.test.ts", "web/test/**/*.test.ts"], environment: "node" },
 });

@@ -1,0 +1,97 @@
+/**
+ * The tab's side of a SharedWorker (`pulsetrain/worker`) that reads for all tabs of a page's origin: one connection,
+ * however many tabs. A tab keeps its own cursor; what the worker no longer holds is read by pages before it joins.
+ */
+import { ApiError, headersOf } from "../http.ts";
+import type { Answer, PortableAsk, Request } from "../worker/fanout.ts";
+import { pageSignals, readPage } from "./poll.ts";
+import type { Ask, Reader, Source } from "./source.ts";
+
+type Listener = (answer: Answer) => void;
+
+/**
+ * Reads through the worker that `connect` makes, where there are SharedWorkers. How a worker's script is found is the
+ * bundler's business, so the call stands in the page: `() => new SharedWorker(new URL("./worker.ts", import.meta.url),
+ * { type: "module" })`, and that file says `import "pulsetrain/worker"`.
+ */
+export function shared(connect: () => SharedWorker): Source {
+  let usable = typeof SharedWorker !== "undefined";
+  let worker: SharedWorker | null = null;
+  let count = 0;
+  const listeners = new Map<number, Listener>();
+  const send = (request: Request) => worker?.port.postMessage(request);
+
+  // A page that comes back from the browser's cache finds that it was dropped, and joins again.
+  globalThis.addEventListener?.("pagehide", () => send({ op: "leave" }));
+
+  function open(): void {
+    try {
+      worker = connect();
+    } catch (error) {
+      usable = false;
+      throw error;
+    }
+    worker.port.onmessage = ({ data }: MessageEvent<Answer>) => {
+      if (data.op === "heartbeat") send({ op: "here" });
+      listeners.get(data.id)?.(data);
+    };
+    // The script was not found, or not allowed: this tab does without.
+    worker.onerror = () => {
+      usable = false;
+      for (const [id, listener] of listeners) listener({ id, op: "gone" });
+    };
+  }
+
+  /** Resolves where the worker does not hold what comes after the cursor of `ask`; rejects where the reading ends. */
+  function join(ask: Ask, sure: boolean, reader: Reader, signal: AbortSignal): Promise<void> {
+    const id = ++count;
+    let answered = false;
+    return new Promise<void>((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      listeners.set(id, (answer) => {
+        answered = true;
+        try {
+          if (answer.op === "behind") resolve();
+          else if (answer.op === "gone") throw new Error("the worker let go");
+          else if (answer.op === "refused") throw revived(answer.error);
+          else reader.take(answer);
+        } catch (error) {
+          reject(error);
+        }
+      });
+      void portable(ask).then((carried) => signal.aborted || send({ op: "open", id, ask: carried, sure }), reject);
+    }).finally(() => {
+      listeners.delete(id);
+      send({ op: "close", id });
+      // It may have died: the next reading asks for it anew.
+      if (!answered && listeners.size === 0) worker = null;
+    });
+  }
+
+  return {
+    transport: "shared",
+    usable: () => usable,
+    retryNow: () => send({ op: "retry" }),
+    async read(ask, reader, signal) {
+      if (!worker) open();
+      let { cursor } = ask;
+      for (let sure = false; ; sure = true) {
+        await join({ ...ask, cursor }, sure, reader, signal);
+        for (let live = false; !live; ) {
+          const page = await readPage({ ...ask, cursor }, 0, signal);
+          for (const each of pageSignals(page)) reader.take(each);
+          ({ cursor, live } = page);
+        }
+      }
+    },
+  };
+}
+
+/** `ask` as a message can carry it: the address in full, the headers as they are now, no functions. */
+async function portable({ at, ...ask }: Ask): Promise<PortableAsk> {
+  return { ...ask, at: { base: new URL(at.base, location.href).href.replace(/\/+$/, ""), headers: await headersOf(at) } };
+}
+
+function revived({ status, code, message, hint }: ApiError): ApiError {
+  return new ApiError(status, code, message, hint);
+}
