@@ -49,6 +49,11 @@ class EventLog(Protocol):
 
     def view(self) -> View: ...
 
+    @property
+    def committed_at(self) -> float:
+        """Monotonic seconds at which the newest commit that listeners have heard of became durable."""
+        ...
+
     async def append(self, decision: Decision) -> Appended:
         """Run `decision` in a transaction, append its events, fold them, and answer after the commit."""
         ...

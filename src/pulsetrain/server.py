@@ -31,7 +31,7 @@ from pulsetrain.core.tokens import Tokens
 from pulsetrain.core.trainers import Trainers
 from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
-from pulsetrain.http.transport import StreamingProtocol
+from pulsetrain.http.transport import MessageProtocol, StreamingProtocol
 from pulsetrain.model.errors import DataFolderInUse, DataFolderUnusable, PortInUse, PulsetrainError, RunNotActive
 
 logger = logging.getLogger(__name__)
@@ -150,6 +150,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         stack.push_async_callback(datasets.close)
         await leases.start(recover)
         stack.push_async_callback(leases.close)
+        await hub.warm()
         scheduler.start()
         stack.push_async_callback(scheduler.close)
         yield parts
@@ -195,6 +196,8 @@ async def serve(settings: Settings, bound: socket.socket, ready: Callable[[str],
         config = uvicorn.Config(
             make_app(parts, tokens),
             http=StreamingProtocol,
+            ws=MessageProtocol,
+            ws_ping_interval=None,  # http/ws.py looks after quiet clients
             lifespan="off",
             log_level="warning",
             access_log=False,

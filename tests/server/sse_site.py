@@ -19,7 +19,7 @@ from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.http import events, ingest
 from pulsetrain.http.errors import exception_handlers
-from pulsetrain.http.transport import StreamingProtocol
+from pulsetrain.http.transport import MessageProtocol, StreamingProtocol
 from pulsetrain.model.events import NewEvent
 
 RUN, OTHER = "r_aaaaaaaaaa", "r_bbbbbbbbbb"
@@ -108,6 +108,10 @@ class Site:
         await self.log.append(lambda _: events)
 
     async def get(self, query: str = "", *headers: str, method: str = "GET", receive_buffer: int = 0) -> Client:
+        """Ask for the stream, and read the head of the answer."""
+        return await (await self.connect(query, *headers, method=method, receive_buffer=receive_buffer)).start()
+
+    async def connect(self, query: str = "", *headers: str, method: str = "GET", receive_buffer: int = 0) -> Client:
         """Ask for the stream. With `receive_buffer`, this reader's kernel takes no more than about that unread."""
         connection = socket.socket()
         if receive_buffer:
@@ -120,7 +124,7 @@ class Site:
         writer.write("\r\n".join(lines).encode())
         client = Client(reader, writer)
         self._clients.append(client)
-        return await client.start()
+        return client
 
     async def live(self, query: str = "", *headers: str) -> Client:
         """A reader that has been told that it is live."""
@@ -138,7 +142,15 @@ async def site(folder: Path, **hub: Any) -> AsyncIterator[Site]:
     log = await SqliteLog.open(folder / "log.db", durability="normal")
     app = Starlette(routes=[*events.routes, *ingest.routes], exception_handlers=exception_handlers)
     app.state.services = SimpleNamespace(log=log, hub=Hub(log, **hub), ingest=Ingest(log, lambda _: None))
-    config = uvicorn.Config(app, port=0, http=StreamingProtocol, log_level="warning", lifespan="off")
+    config = uvicorn.Config(
+        app,
+        port=0,
+        http=StreamingProtocol,
+        ws=MessageProtocol,
+        ws_ping_interval=None,
+        log_level="warning",
+        lifespan="off",
+    )
     server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

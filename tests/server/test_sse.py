@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from pulsetrain.core import hub as hub_module
-from pulsetrain.http import events, sse
+from pulsetrain.http import delivery, reading
 from pulsetrain.model.events import NewEvent
 from server.sse_site import OTHER, RUN, Frame, Site, line, on_site
 
@@ -147,7 +147,7 @@ def test_a_reader_that_retention_overtakes_hears_a_reset(tmp_path: Path) -> None
 
 
 def test_heartbeats_carry_a_filtered_cursor_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(reading, "HEARTBEAT_SECONDS", 0.05)
 
     async def body(site: Site) -> None:
         client = await site.live(f"?run={OTHER}")
@@ -261,8 +261,8 @@ def test_a_reader_that_leaves_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_dead_socket_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "STALL_SECONDS", 0.3)
-    monkeypatch.setattr(sse, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(delivery, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(delivery, "_LOOK_SECONDS", 0.05)
 
     async def body(site: Site) -> None:
         client = await site.get("?cursor=0", receive_buffer=4096)
@@ -285,7 +285,11 @@ def test_a_dead_socket_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("?type=Run.Log", (), 400, "not a type"),
         ("?type=", (), 400, "not a type"),
         ("?" + "&".join(["type=run.log"] * 101), (), 400, "at most 100"),
-        ("", ("Accept: application/json",), 406, "text/event-stream"),
+        ("?until=now", (), 400, "can only be 'end'"),
+        ("?until=end", (), 400, "exactly one 'run'"),
+        ("?latest=1", (), 400, "a time like 1s"),
+        ("?latest=0.01s", (), 400, "0.1 to 60 seconds"),
+        ("", ("Accept: text/html",), 406, "text/event-stream"),
         ("", ("Accept: text/event-stream;q=0",), 406, "text/event-stream"),
     ],
 )
@@ -304,17 +308,6 @@ def test_a_wrong_request_is_refused_with_words(
 def test_what_asks_for_a_stream_gets_it(tmp_path: Path, accept: str) -> None:
     async def body(site: Site) -> None:
         assert (await site.get("", f"Accept: {accept}")).status == 200
-
-    on_site(tmp_path, body)
-
-
-def test_a_websocket_is_refused_with_words(tmp_path: Path) -> None:
-    async def body(site: Site) -> None:
-        client = await site.get(
-            "", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        )  # fmt: skip
-        assert client.status == 406
 
     on_site(tmp_path, body)
 

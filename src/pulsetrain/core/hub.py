@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,8 @@ from pulsetrain.ports import EventLog
 from pulsetrain.wire.frames import event_frame
 from pulsetrain.wire.subscription import wants
 
+from .meter import Meter
+
 logger = logging.getLogger("pulsetrain.hub")
 
 PAGE_EVENTS = 500
@@ -22,6 +25,7 @@ PAGE_BYTES = 128 * 1024
 """A page ends with the event that reaches this size; so does one write to a socket."""
 
 _STORE_PAGES = 8
+_WARM_EVENTS = 2000
 _SHARED_PAGES = 64
 _LONGEST_PAUSE = 0.05
 """Seconds. After each announcement comes a pause as long as the announcement took, up to this: when commits never
@@ -36,10 +40,14 @@ class HubPage(Page, frozen=True):
 
     def sse(self) -> bytes:
         """The page as SSE frames of the native stream."""
-        joined = self.encoded.get("sse")
-        if joined is None:
-            joined = self.encoded["sse"] = b"".join(self.frames)
-        return joined
+        return self.once("sse", lambda: b"".join(self.frames))
+
+    def once(self, form: str, make: Callable[[], bytes]) -> bytes:
+        """What `make` makes of this page, made for the first reader who wants it in this form."""
+        made = self.encoded.get(form)
+        if made is None:
+            made = self.encoded[form] = make()
+        return made
 
 
 class _Circle:
@@ -57,7 +65,7 @@ class Hub:
     """Announces what `log` commits to the readers of this process. Belongs to one event loop."""
 
     def __init__(
-        self, log: EventLog, *, ring_events: int = 8192, ring_bytes: int = 16 * 1024 * 1024, max_readers: int = 10_000
+        self, log: EventLog, *, ring_events: int = 8192, ring_bytes: int = 16 * 1024 * 1024, max_readers: int = 20_000
     ) -> None:
         self._log = log
         self._ring = _Ring(log.view(), ring_events, ring_bytes)
@@ -71,6 +79,11 @@ class Hub:
         self._announcing: asyncio.Handle | None = None
         self._next_at = 0.0
         self._left = asyncio.Event()
+        self._goodbyes: set[Callable[[], None]] = set()
+        self._waiting_since: float | None = None
+        self.meter = Meter()
+        self.announced_commit = 0.0
+        """Monotonic seconds of the commit that the last announcement began with."""
         self.closing: str | None = None
         """Why streams are being ended, or None."""
         log.on_commit(self._committed)
@@ -84,6 +97,25 @@ class Hub:
     def full(self) -> bool:
         """Whether no more streams are taken for now."""
         return len(self._readers) >= self._max_readers
+
+    async def warm(self) -> None:
+        """Take the newest events into memory: after a restart, all readers come back for just those at once."""
+        view = self._log.view()
+        after, events = max(view.oldest - 1, view.tail - _WARM_EVENTS), list[Stored]()
+        while after < view.tail:
+            page = await self._log.read(after, PAGE_EVENTS)
+            events += page.events
+            after = page.upto
+        self._ring.prepend(events)
+
+    def goodbye(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Have `call` called when streams are being ended; answers how to take that back."""
+        self._goodbyes.add(call)
+        return lambda: self._goodbyes.discard(call)
+
+    def lag(self) -> int:
+        """Events between the tail and the reader that is furthest behind."""
+        return max((self._tail - reader.position for reader in self._readers), default=0)
 
     def view(self) -> View:
         """What has been announced to readers."""
@@ -118,6 +150,7 @@ class Hub:
         if recent is not None:
             return recent
         key = (after, filter)
+        self.meter.ring_misses += 1
         reading = self._older.get(key)
         if reading is None or (reading.done() and (reading.cancelled() or reading.exception() is not None)):
             reading = self._older[key] = asyncio.create_task(self._read(after, filter))
@@ -127,6 +160,7 @@ class Hub:
         return await asyncio.shield(reading)
 
     async def _read(self, after: int, filter: Filter) -> HubPage:
+        self.meter.store_reads += 1
         page = await self._log.read(after, PAGE_EVENTS, filter)
         generation = self._log.view().generation
         return HubPage(page.events, page.upto, [event_frame(generation, event) for event in page.events], {})
@@ -139,6 +173,8 @@ class Hub:
         To be called when the server shuts down, before it waits for its connections.
         """
         self.closing = reason
+        for call in list(self._goodbyes):
+            call()
         for reader in list(self._readers):
             reader.ring()
         if self._readers:
@@ -149,6 +185,8 @@ class Hub:
 
     def _committed(self, events: Sequence[Stored]) -> None:
         self._ring.add(events)
+        if self._waiting_since is None:
+            self._waiting_since = self._log.committed_at
         if self._announcing is not None:
             return
         loop = asyncio.get_running_loop()
@@ -161,6 +199,7 @@ class Hub:
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._tail = self._ring.tail
+        self.announced_commit, self._waiting_since = self._waiting_since or self.announced_commit, None
         self._pages.clear()
         for filter, circle in list(self._circles.items()):
             self._tell(circle, self.recent(circle.seen, filter))
@@ -183,6 +222,8 @@ class Hub:
             left = set(circle.readers)
         elif page.events:
             left = {reader for reader in circle.readers if not reader.offer(page)}
+            if taken := len(circle.readers) - len(left):
+                self.meter.delivery.observe(time.monotonic() - self.announced_commit, taken)
         else:
             left = set()
         circle.readers -= left
@@ -217,10 +258,13 @@ class Reader:
 
     def __init__(self, hub: Hub, filter: Filter, hand_over: Callable[[HubPage], bool] | None) -> None:
         self.filter = filter
+        self.left = False
+        """Whether the other end is gone."""
         self._hub = hub
         self._hand_over = hand_over
         self._rung = False
-        self._after = 0
+        self._after = hub.view().tail
+        self._circle: _Circle | None = None
         self._waiting: asyncio.Future[None] | None = None
 
     async def wait(self, after: int) -> int:
@@ -233,17 +277,42 @@ class Reader:
             self._rung = False
             return after
         self._after = after
-        circle = hub._join(self)
+        circle = self._circle = hub._join(self)
         self._waiting = asyncio.get_running_loop().create_future()
         try:
             await self._waiting
         finally:
-            self._waiting = None
+            self._waiting = self._circle = None
             self._rung = False
             if self in circle.readers:
                 self._after = max(self._after, circle.seen)
                 hub._leave(self, circle)
         return self._after
+
+    async def pause(self) -> None:
+        """Wait for `ring` alone, whatever is committed meanwhile."""
+        if not self._rung:
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        self._rung = False
+
+    def reached(self, seq: int) -> None:
+        """The reader has all that there is for it up to `seq`."""
+        self._after = seq
+
+    @property
+    def position(self) -> int:
+        """The seq up to which this reader has all that there is for it."""
+        circle = self._circle
+        return max(self._after, circle.seen) if circle is not None and self in circle.readers else self._after
+
+    def leave(self) -> None:
+        """The other end is gone: wake the reader to that."""
+        self.left = True
+        self.ring()
 
     def ring(self) -> None:
         """Wake the reader, or keep it from going to sleep."""
@@ -291,6 +360,16 @@ class _Ring:
         self._events += events
         frames = [event_frame(self._generation, event) for event in events]
         self._frames += frames
+        self._bytes += sum(map(len, frames))
+        if len(self._events) > self._max_events or self._bytes > self._max_bytes:
+            self._shrink()
+
+    def prepend(self, events: Sequence[Stored]) -> None:
+        """Take `events`, which end where the ring begins, as far as there is room for them."""
+        events = [event for event in events if event.seq < self._first]
+        frames = [event_frame(self._generation, event) for event in events]
+        self._events[:0], self._frames[:0] = events, frames
+        self._first -= len(events)
         self._bytes += sum(map(len, frames))
         if len(self._events) > self._max_events or self._bytes > self._max_bytes:
             self._shrink()

@@ -24,6 +24,7 @@ from .errors import error_response, json_response
 from .origin import Hosts, check_origin
 from .services import Services
 from .static import is_page_path
+from .ws import ADMIT, ONLY_RUN
 
 OPEN = {("GET", "/health"), ("HEAD", "/health"), ("POST", "/api/login"), ("GET", "/api/session")}
 """What needs no token, beside the static page: it must be there to ask for the token."""
@@ -110,15 +111,26 @@ class Doors:
         if session is not None and tokens.session_valid(session):
             return
         token = bearer(headers)
+        if token is None and scope["type"] == "websocket" and scope["path"] == "/api/events":
+            # Browsers cannot send a header with it: the token may come as the first message.
+            scope[ADMIT] = lambda token: self._admit_token(scope, token)
+            return
         if token is None:
             raise Unauthorized(
                 "This server asks for a token.",
                 hint="Log in on the page, or send `Authorization: Bearer …`; the command line takes PULSETRAIN_TOKEN.",
             )
-        if tokens.known(token) or await self._is_run_token(scope, token):
-            return
-        if not await tokens.right(token, _address(scope)):
+        scope[ONLY_RUN] = await self._admit_token(scope, token)
+
+    async def _admit_token(self, scope: Scope, token: str) -> str | None:
+        """Let `token` in; answers the one run that it opens if it is a run's own. Raises Unauthorized."""
+        if self._tokens.known(token):
+            return None
+        if await self._is_run_token(scope, token):
+            return _run_of(scope)
+        if not await self._tokens.right(token, _address(scope)):
             raise Unauthorized(_WRONG, hint=_ASK)
+        return None
 
     async def _is_run_token(self, scope: Scope, token: str) -> bool:
         """Whether this is a route of one run, and `token` that run's own."""

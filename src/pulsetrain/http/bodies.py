@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from pulsetrain.model.cursor import Cursor
@@ -51,7 +51,7 @@ async def read_json(request: Request, kind: type[T], *, default: T | None = None
         raise BadRequest(f"The body is not JSON: {problem}.", hint="Send application/json.") from None
 
 
-def known_parameters(request: Request, known: Collection[str]) -> None:
+def known_parameters(request: HTTPConnection, known: Collection[str]) -> None:
     """Raise BadRequest if the query has a parameter that is not in `known`."""
     unknown = sorted(set(request.query_params) - set(known))
     if unknown:

@@ -39,6 +39,7 @@ STATUS: dict[str, int] = {
     "too_many_attempts": 429,
     "error": 500,
     "internal": 500,
+    "busy": 503,
     "closing": 503,
     "log_unavailable": 503,
     # These end `pulsetrain up` before there is a server that could answer; the table leaves no code out.
@@ -84,7 +85,7 @@ def _headers(error: PulsetrainError) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, TooManyAttempts):
         return {"Retry-After": str(error.retry_seconds)}
-    if error.code == "closing":
+    if error.code in ("busy", "closing"):
         return {"Retry-After": "5"}
     return {}
 

@@ -26,9 +26,10 @@ from pulsetrain.wire.frames import frame
 from pulsetrain.wire.subscription import Heartbeat, Hello, Reset, Signal, Subscription
 
 from . import gan_data, gan_training
+from .delivery import retry_milliseconds
 from .gan_shared import shared
 from .services import services
-from .sse import retry_milliseconds, stream
+from .sse import stream
 
 _RECENT_RUNS = 200
 """Runs whose facts a stream begins with: those that a client may have missed events of."""

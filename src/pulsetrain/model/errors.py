@@ -151,6 +151,13 @@ class NotAcceptable(PulsetrainError):
     code = "not_acceptable"
 
 
+class Busy(PulsetrainError):
+    """As many readers are connected as this server takes."""
+
+    code = "busy"
+    hint = "Try again in some seconds."
+
+
 class Closing(PulsetrainError):
     """The server is shutting down."""
 

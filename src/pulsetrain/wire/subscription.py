@@ -61,6 +61,13 @@ class Reset(msgspec.Struct, frozen=True):
     snapshot: str
 
 
+class Skipped(msgspec.Struct, frozen=True):
+    """So many events were left out before those that follow, for a reader who asked for the latest alone."""
+
+    cursor: str
+    events: int
+
+
 class Bye(msgspec.Struct, frozen=True):
     """The server ends the stream; come back after `retry_seconds`."""
 
@@ -68,7 +75,7 @@ class Bye(msgspec.Struct, frozen=True):
     retry_seconds: float
 
 
-Signal = Hello | Live | Heartbeat | Reset | Bye
+Signal = Hello | Live | Heartbeat | Reset | Skipped | Bye
 
 
 class Fetch(msgspec.Struct, frozen=True):
@@ -125,6 +132,11 @@ class Subscription:
     def cursor(self) -> Cursor:
         """All that the reader asked for up to here has been handed to it."""
         return Cursor(self._generation, self._position)
+
+    @property
+    def refused(self) -> ResetReason | None:
+        """Why the position cannot be served, if that is known and has not been said."""
+        return self._refused
 
     def next(self, view: View) -> Step:
         """What to do now. `view` is what can be read at this moment."""

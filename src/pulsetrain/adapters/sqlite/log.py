@@ -43,6 +43,7 @@ class SqliteLog:
         self._listeners: list[Listener] = []
         self._unsettled: list[tuple[int, asyncio.Future[None]]] = []
         self._closing = False
+        self.committed_at = 0.0
         self._loop: asyncio.AbstractEventLoop
 
     @classmethod
@@ -135,6 +136,7 @@ class SqliteLog:
 
     def _announce(self, commit: Commit) -> None:
         self._tail = commit.tail
+        self.committed_at = commit.at
         if commit.stored:
             for listener in self._listeners:
                 _call(listener, commit.stored)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
@@ -49,6 +50,8 @@ class Commit(msgspec.Struct, eq=False):
     tail: int
     answers: list[tuple[asyncio.Future[Appended], Appended]]
     failures: list[tuple[asyncio.Future[Appended], Exception]]
+    at: float = msgspec.field(default_factory=time.monotonic)
+    """Monotonic seconds."""
 
 
 class Writer(threading.Thread):

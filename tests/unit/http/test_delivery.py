@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from collections.abc import Callable
+from typing import cast
 
 import pytest
 
-from pulsetrain.http import sse
+from pulsetrain.http.delivery import STALL_SECONDS, Watch
 from pulsetrain.http.transport import chunked, unread_bytes
 
 
@@ -27,46 +28,44 @@ class Transport:
         self.aborted = True
 
 
-def watch_of(transport: Any) -> sse._Watch:
-    async def make() -> sse._Watch:
-        watch = sse._Watch(None)
-        watch._transport = transport
-        return watch
+def watching(body: Callable[[Transport, Watch], None]) -> Transport:
+    """Have `body` look at a transport with a watch that has begun at second 0."""
+    transport = Transport()
 
-    return asyncio.run(make())
+    async def main() -> None:
+        watch = Watch(cast(asyncio.Transport, transport), lambda: None)
+        watch.begin()
+        watch._since = 0.0
+        body(transport, watch)
+        watch.end()
+
+    asyncio.run(main())
+    return transport
 
 
 def test_a_slow_socket_is_waited_for_and_a_dead_one_is_not() -> None:
-    transport = Transport()
-    watch = watch_of(transport)
-    watch.begin()
-    for second in range(0, 600, 5):
-        transport.unread -= 1
-        watch.look(float(second))
-    assert not transport.aborted, "a byte in five seconds is progress"
-    for waited in range(0, int(sse.STALL_SECONDS), 5):
-        watch.look(595.0 + waited)
-        assert not transport.aborted
-    watch.look(595.0 + sse.STALL_SECONDS)
-    assert transport.aborted and watch.stalled
+    def body(transport: Transport, watch: Watch) -> None:
+        for second in range(0, 600, 5):
+            transport.unread -= 1
+            watch.look(float(second))
+        assert not transport.aborted, "a byte in five seconds is progress"
+        for waited in range(0, int(STALL_SECONDS), 5):
+            watch.look(595.0 + waited)
+            assert not transport.aborted
+        watch.look(595.0 + STALL_SECONDS)
+
+    assert watching(body).aborted
 
 
 def test_a_write_that_ended_is_progress() -> None:
-    transport = Transport()
-    watch = watch_of(transport)
-    for second in range(0, 300, 5):
-        watch.begin()
-        watch.look(float(second))
-        watch.end()
-    assert not transport.aborted
+    def body(transport: Transport, watch: Watch) -> None:
+        for second in range(0, 300, 5):
+            watch.begin()
+            watch._since = float(second)
+            watch.look(float(second))
+            watch.end()
 
-
-def test_a_quiet_stream_is_no_stall() -> None:
-    transport = Transport()
-    watch = watch_of(transport)
-    for second in range(0, 300, 5):
-        watch.look(float(second))
-    assert not transport.aborted
+    assert not watching(body).aborted
 
 
 def test_bytes_that_wait_in_the_kernel_count_as_unread() -> None:
