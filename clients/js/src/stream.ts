@@ -186,11 +186,12 @@ export class EventStream {
       const done = () => {
         clearTimeout(timer);
         this.#waiting.delete(done);
+        signal.removeEventListener("abort", done);
         resolve();
       };
       const timer = setTimeout(done, ms);
       this.#waiting.add(done);
-      signal.addEventListener("abort", done, { once: true });
+      signal.addEventListener("abort", done);
     });
   }
 
@@ -227,6 +228,7 @@ export class EventStream {
   async #read(source: Source, life: AbortSignal, onLive?: () => void): Promise<void> {
     const silence = new AbortController();
     const signal = AbortSignal.any([life, silence.signal]);
+    let over = false;
     let patienceMs = FIRST_PATIENCE_MS;
     let watchdog: ReturnType<typeof setTimeout> | undefined;
     const heard = () => {
@@ -234,10 +236,13 @@ export class EventStream {
       if (!signal.aborted) watchdog = setTimeout(() => silence.abort(), patienceMs);
     };
     const take = (told: Signal) => {
-      if (signal.aborted) throw new Ended();
+      // A source may tell on in the same breath; but what follows a reset is not to be taken for what it was.
+      if (over || signal.aborted) throw new Ended();
       if (told.op === "hello") patienceMs = told.heartbeat_seconds * PATIENCE * 1000;
       heard();
+      over = true;
       this.#take(told, source);
+      over = false;
       if (told.op === "live") onLive?.();
     };
     heard();

@@ -89,7 +89,7 @@ export function shared(connect: () => SharedWorker): Source {
 
 /** `ask` as a message can carry it: the address in full, the headers as they are now, no functions. */
 async function portable({ at, ...ask }: Ask): Promise<PortableAsk> {
-  return { ...ask, at: { base: new URL(at.base, location.href).href.replace(/\/+$/, ""), headers: await headersOf(at) } };
+  return { ...ask, at: { base: new URL(at.base, globalThis.location?.href).href.replace(/\/+$/, ""), headers: await headersOf(at) } };
 }
 
 function revived({ status, code, message, hint }: ApiError): ApiError {

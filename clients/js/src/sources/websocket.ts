@@ -64,6 +64,8 @@ class Line {
     socket.onopen = () => token && socket.send(JSON.stringify({ op: "auth", token }));
     socket.onmessage = ({ data }) => this.#message(JSON.parse(data as string) as Told);
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
+    // Always followed by `close` but on some platforms.
+    socket.onerror = () => this.#closed(1006, "");
   }
 
   read({ cursor, run = [], type = [], latest, until }: Ask, reader: Reader, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
 /** The worker's side: ports in, one trunk for each distinct filter, and every tab served from its own cursor. */
 import { parseCursor } from "../cursor.ts";
-import { ApiError, place, type Fetch } from "../http.ts";
+import { ApiError, place } from "../http.ts";
 import type { Ask, Signal, Source } from "../sources/source.ts";
-import { Trunk, type Member } from "./trunk.ts";
+import { Trunk, type Member, type TrunkOptions } from "./trunk.ts";
 
 /** From a tab. */
 export type Request =
@@ -40,14 +40,18 @@ interface Tab {
 }
 
 export class Fanout {
-  readonly #sources: readonly Source[];
-  readonly #fetch: Fetch | undefined;
+  readonly #options: TrunkOptions;
   readonly #tabs = new Map<Port, Tab>();
   readonly #trunks = new Map<string, Trunk>();
 
-  constructor(sources: readonly Source[], fetch?: Fetch) {
-    this.#sources = sources;
-    this.#fetch = fetch;
+  /** `backoff` gives the milliseconds before attempt n; for tests. */
+  constructor(sources: readonly Source[], backoff?: (n: number) => number) {
+    this.#options = { sources, ...(backoff && { backoff }) };
+  }
+
+  /** Tabs that read now. */
+  get tabs(): number {
+    return this.#tabs.size;
   }
 
   /** Streams that are held now. */
@@ -90,8 +94,7 @@ export class Fanout {
     let trunk = this.#trunks.get(key);
     if (trunk?.over === false && this.#join(tab, id, trunk, member, cursor, sure)) return;
     if (trunk?.over === false || !parseCursor(cursor)) return tab.port.postMessage({ id, op: "behind" });
-    const server = place(at.base, { headers: at.headers, ...(this.#fetch && { fetch: this.#fetch }) });
-    trunk = new Trunk({ ...ask, at: server }, this.#sources);
+    trunk = new Trunk({ ...ask, at: place(at.base, at) }, this.#options);
     this.#trunks.set(key, trunk);
     this.#join(tab, id, trunk, member, cursor, sure);
   }

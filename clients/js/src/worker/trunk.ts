@@ -1,7 +1,7 @@
 /** One stream for any number of members, each with a cursor of its own. */
 import { parseCursor, type Cursor } from "../cursor.ts";
-import type { Ask, Connection, Signal, Source } from "../sources/source.ts";
-import { EventStream } from "../stream.ts";
+import type { Ask, Connection, Signal } from "../sources/source.ts";
+import { EventStream, type StreamOptions } from "../stream.ts";
 import type { Event } from "../types.ts";
 
 /** Events that are kept for who joins late, or comes back. */
@@ -10,6 +10,8 @@ const KEPT = 1000;
 export interface Member {
   send(signal: Signal): void;
 }
+
+export type TrunkOptions = Pick<StreamOptions, "sources" | "backoff">;
 
 /** Always awake: a stream that is held for others is let go when none of them reads. */
 const attention = { hidden: () => false, subscribe: () => () => undefined };
@@ -26,12 +28,12 @@ export class Trunk {
   #unsent = 0;
 
   /** Begins at the cursor of `ask`, which must be one of the log. */
-  constructor(ask: Ask, sources: readonly Source[]) {
+  constructor(ask: Ask, options: TrunkOptions) {
     const { cursor, ...filter } = ask;
     this.#from = parseCursor(cursor)!;
     this.stream = new EventStream({
       ...filter,
-      sources,
+      ...options,
       attention,
       snapshot: () => Promise.resolve(cursor),
       onEvent: (event) => this.#take(event),
