@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
 import time
@@ -235,7 +236,15 @@ def _url(host: str, bound: socket.socket) -> str:
     return f"http://{name}:{port}"
 
 
+def raise_file_limit() -> None:
+    """Let this process have as many files open as the system allows: each reader is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def run_server(settings: Settings, ready: Callable[[str], None]) -> None:
     """Own the data folder and the port, then serve until told to end."""
+    raise_file_limit()
     with data_folder(settings.data), listen(settings.host, settings.port) as bound:
         asyncio.run(serve(settings, bound, ready))

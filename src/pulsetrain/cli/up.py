@@ -30,6 +30,10 @@ def up(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further host name under which browsers reach this server.")
     ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Origin of a page of yours that embeds this server, such as https://lab.example."),
+    ] = None,
     trainers: Annotated[list[str] | None, typer.Option(help="Module or file with trainers of your own.")] = None,
     upload_limit: Annotated[int, typer.Option(min=1, help="Largest upload, in MiB.")] = 512,
     durability: Annotated[
@@ -42,6 +46,7 @@ def up(
 ) -> None:
     """Start the server; Ctrl-C ends it. Runs go on and are picked up again at the next start."""
     from pulsetrain.http.auth import require_token
+    from pulsetrain.http.origin import origin
     from pulsetrain.server import run_server
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
@@ -53,6 +58,7 @@ def up(
         slots=slots,
         token=token,
         allowed_hosts=tuple(allow_host or ()),
+        allowed_origins=tuple(origin(one) for one in allow_origin or ()),
         upload_limit=upload_limit * MIB,
         durability=durability,
         stop_runs_on_exit=stop_runs,

@@ -45,7 +45,7 @@ class Meter:
         self.resumes: Counter[str] = Counter()
         """Streams that began at a cursor: `served`, or the reason of their reset."""
         self.resets: Counter[str] = Counter()
-        """Resets of streams that were under way, by reason."""
+        """Resets that readers were told of, by reason."""
         self.store_reads = 0
         """Pages that were read from the store because memory did not hold them."""
         self.ring_misses = 0

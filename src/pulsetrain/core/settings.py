@@ -23,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True):
     token: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     """Further host names under which the server may be reached."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of pages of others that may read and steer here, such as `https://lab.example`."""
     upload_limit: int = 512 * MIB
     artifact_limit: int = 16 * 1024 * MIB
     durability: Literal["full", "normal"] = "full"

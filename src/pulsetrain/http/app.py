@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
 from pulsetrain.core.tokens import Tokens
 
-from . import auth, datasets, events, gan_dashboard, ingest, openapi, runs, static
+from . import auth, datasets, events, gan_dashboard, ingest, metrics, openapi, runs, static
 from .errors import exception_handlers
 from .services import Services
 
@@ -19,11 +20,29 @@ def all_routes() -> list[BaseRoute]:
         *auth.routes,  #          /api/login /api/logout /api/session
         *runs.routes,  #          /health /api/trainers /api/runs…
         *ingest.routes,  #        /api/runs/{id}/records
-        *events.routes,  #        /api/events
+        *events.routes,  #        /api/events: SSE, WebSocket, pages
         *datasets.routes,  #      /api/datasets…
         *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training … /api/models
+        *metrics.routes,  #       /metrics
         *openapi.routes,  #       /openapi.json /docs
         *static.routes,  #        the page
+    ]
+
+
+def _for_other_pages(services: Services) -> list[Middleware]:
+    """What browsers ask for before a page of another origin may read an answer; none unless some are let in."""
+    origins = services.settings.allowed_origins
+    if not origins:
+        return []
+    methods, headers = ["GET", "POST", "PUT", "DELETE"], ["Authorization", "Last-Event-ID", "Pulsetrain-Client"]
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=methods,
+            allow_headers=[*headers, "If-None-Match"],
+            expose_headers=["ETag", "Retry-After"],
+        )
     ]
 
 
@@ -32,7 +51,7 @@ def make_app(services: Services, tokens: Tokens) -> Starlette:
     app = Starlette(
         routes=all_routes(),
         exception_handlers=exception_handlers,
-        middleware=[Middleware(auth.Doors, services=services, tokens=tokens)],
+        middleware=[*_for_other_pages(services), Middleware(auth.Doors, services=services, tokens=tokens)],
     )
     app.state.services = services
     app.state.tokens = tokens

@@ -85,6 +85,7 @@ class Doors:
         self._app = app
         self._tokens = tokens
         self._log = services.log
+        self._allowed = frozenset(services.settings.allowed_origins)
         self._hosts = Hosts(services.settings.host, services.settings.allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +96,8 @@ class Doors:
         headers = Headers(scope=scope)
         try:
             self._hosts.check(headers.getlist("host"))
-            check_origin(scope.get("method", "GET"), headers, websocket=scope["type"] == "websocket")
+            websocket = scope["type"] == "websocket"
+            check_origin(scope.get("method", "GET"), headers, websocket=websocket, allowed=self._allowed)
             await self._admit(scope, headers)
         except PulsetrainError as problem:
             await _refuse(error_response(problem), scope, receive, send)

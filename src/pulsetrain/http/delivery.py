@@ -22,7 +22,7 @@ from pulsetrain.model.log import Stored
 from pulsetrain.model.runs import FINAL
 from pulsetrain.wire.frames import event_frame
 from pulsetrain.wire.latest import Latest
-from pulsetrain.wire.subscription import Bye, Fetch, Signal, Skipped, Subscription, Wait
+from pulsetrain.wire.subscription import Bye, Fetch, Reset, Signal, Skipped, Subscription, Wait
 
 from .transport import unread_bytes
 
@@ -173,6 +173,8 @@ class Delivery:
                 self._finish_if_over(parts)
                 return parts, step
             if not isinstance(step, Fetch):
+                if isinstance(step, Reset):
+                    self._hub.meter.resets[step.reason] += 1
                 self._say(parts, step)
                 continue
             page = self._hub.recent(step.after, step.filter)

@@ -15,11 +15,12 @@ from starlette.routing import BaseRoute, Route
 from pulsetrain import __version__
 from pulsetrain.model import errors as known_errors
 from pulsetrain.wire.event_data import EVENT_DATA
+from pulsetrain.wire.messages import MEDIA_TYPES
 
 from .answers import Error
 from .docs import render
 from .errors import STATUS, json_response
-from .operations import EVENT_STREAM, OPERATIONS, Operation
+from .operations import OPERATIONS, Operation
 
 _REF = "#/components/schemas/{name}"
 _ABOUT = (
@@ -42,7 +43,12 @@ _TAGS = {
 def document() -> dict[str, Any]:
     """The OpenAPI 3.1 document."""
     event_types = list(EVENT_DATA.values())
-    used = [kind for operation in OPERATIONS for kind in (operation.answer, *_bodies(operation)) if kind is not None]
+    used = [
+        kind
+        for operation in OPERATIONS
+        for kind in (operation.answer, operation.pages, *_bodies(operation))
+        if kind is not None
+    ]
     made, components = msgspec.json.schema_components([*used, Error, *event_types], ref_template=_REF)
     schemas = dict(zip(map(repr, used), made, strict=False))
     paths: dict[str, dict[str, Any]] = {}
@@ -132,10 +138,12 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     if operation.answer is not None:
         content = {operation.media: {"schema": schemas[repr(operation.answer)]}}
-    elif operation.media == EVENT_STREAM:
+    elif operation.media.startswith("text/"):
         content = {operation.media: {"schema": {"type": "string"}}}
     else:
         content = {operation.media: {"schema": {"type": "string", "format": "binary"}}}
+    if operation.pages is not None:
+        content |= {media: {"schema": schemas[repr(operation.pages)]} for media in MEDIA_TYPES.values()}
     responses: dict[str, Any] = {
         str(operation.status): {"description": HTTPStatus(operation.status).phrase, "content": content}
     }

@@ -15,6 +15,7 @@ from pulsetrain.model.runs import Artifact
 
 from . import answers
 from .auth import LoginRequest, SessionAnswer
+from .poll import Answer as EventPage
 from .runs import CommandRequest, StopRequest
 
 Secret = Literal["none", "token", "run token", "run token or token"]
@@ -24,6 +25,7 @@ JSON = "application/json"
 MSGPACK = "application/msgpack"
 CSV = "text/csv"
 HTML = "text/html"
+TEXT = "text/plain"
 BYTES = "application/octet-stream"
 FORM = "multipart/form-data"
 
@@ -49,6 +51,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Type of the body; None where it is not JSON."""
     status: int = 200
     media: str = JSON
+    pages: Any = None
+    """Type of the answer where the client accepts JSON or MessagePack instead of `media`."""
     about: str = ""
     body: Any = None
     """Type of the body, `bytes` for any, a tuple for one of several."""
@@ -66,6 +70,11 @@ _TYPE_FILTER = Parameter(
     "Events of this type alone, or of all types with a prefix (`run.*`); repeatable.",
     {"type": "array", "items": {"type": "string"}},
 )
+_LATEST = Parameter("latest", "Such as `1s`: of what newer values replace, the newest alone, so often.")
+_UNTIL = Parameter("until", "`end`: stop with the end of the one run that is asked for.")
+_WAIT = Parameter("wait", "Pages alone: seconds to wait.", {"type": "integer", "minimum": 0, "maximum": 60})
+_EVENTS = Parameter("limit", "Pages alone: at most so many.", {"type": "integer", "minimum": 1, "maximum": 500})
+_KNOWN = Parameter("If-None-Match", "Pages alone: the ETag of the page that the client has.", where="header")
 _LAST_ID = Parameter("Last-Event-ID", "The cursor to go on from; wins over `cursor`.", where="header")
 
 RUNS = (
@@ -186,10 +195,23 @@ STREAM = (
         "Events",
         "Follow the log",
         media=EVENT_STREAM,
+        pages=EventPage,
         about="Server-sent events: `hello`, the events (unnamed), `live` once caught up, `heartbeat`, `reset` where "
-        "the position cannot be served, `bye`. Every frame but `bye` has an id; send the last one to go on from there.",
-        parameters=(_RUN_FILTER, _TYPE_FILTER, _CURSOR, _LAST_ID),
-        errors=("bad_request", "not_acceptable"),
+        "the position cannot be served, `bye`. Every frame but `bye` has an id; send the last one to go on from there. "
+        "Who accepts JSON or MessagePack gets one page, and waits for it. An upgrade to WebSocket speaks "
+        "`pulsetrain.v1.json` or `pulsetrain.v1.msgpack`: /asyncapi.json describes its messages.",
+        parameters=(
+            _RUN_FILTER,
+            _TYPE_FILTER,
+            _CURSOR,
+            _LATEST,
+            _UNTIL,
+            _WAIT,
+            _EVENTS,
+            _LAST_ID,
+            _KNOWN,
+        ),
+        errors=("bad_request", "not_acceptable", "busy"),
         secret="run token or token",
     ),
 )
@@ -248,6 +270,7 @@ DATA = (
 )
 
 SERVER = (
+    Operation("GET", "/metrics", "Server", "Numbers for Prometheus", media=TEXT),
     Operation("GET", "/health", "Server", "Whether the server is well", answers.Health, secret="none"),
     Operation(
         "POST",

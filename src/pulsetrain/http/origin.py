@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 from pulsetrain.core.tokens import is_loopback
-from pulsetrain.model.errors import Forbidden
+from pulsetrain.model.errors import BadRequest, Forbidden
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WILDCARDS = frozenset({"", "0.0.0.0", "::", "*"})
@@ -60,13 +60,18 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def check_origin(method: str, headers: Mapping[str, str], *, websocket: bool = False) -> None:
+def check_origin(
+    method: str, headers: Mapping[str, str], *, websocket: bool = False, allowed: Collection[str] = ()
+) -> None:
     """Raise Forbidden if a page of another origin sends this request.
 
     Requests that change something and WebSockets are taken from own pages and from programs (which send none of these
     headers). Reads are protected by the browser, which shows no answer to a foreign page; they are refused where the
-    browser says that one asks, so that no foreign page can hold streams open here.
+    browser says that one asks, so that no foreign page can hold streams open here. `allowed` are the origins of pages
+    that whoever started the server lets in.
     """
+    if headers.get("origin", "").lower() in allowed:
+        return
     site = headers.get("sec-fetch-site", "none")
     if method in SAFE and not websocket:
         if site == "cross-site" and headers.get("sec-fetch-mode") not in (None, "navigate"):
@@ -83,6 +88,20 @@ def check_origin(method: str, headers: Mapping[str, str], *, websocket: bool = F
     referer = headers.get("referer")
     if origin is None and referer is not None and not _own(referer, headers.get("host", "")):
         raise Forbidden("A page of another origin may not do this.", hint="Use the server's own page.")
+
+
+def origin(text: str) -> str:
+    """`text` as browsers write an origin. Raises BadRequest if it is none."""
+    try:
+        parts = urlsplit(text.strip().lower())
+        whole = f"{parts.scheme}://{parts.netloc}"
+        if parts.scheme in ("http", "https") and parts.hostname and text.strip().lower().rstrip("/") == whole:
+            return whole
+    except ValueError:
+        pass
+    raise BadRequest(
+        f"{text!r} is not an origin.", hint="An origin is scheme, name and port, such as https://lab.example:8443."
+    )
 
 
 def _own(address: str, host: str) -> bool:

@@ -19,7 +19,7 @@ from .delivery import Wishes
 
 
 class Answer(msgspec.Struct):
-    """One page, and where the next request goes on."""
+    """A page of events, and where the next request goes on."""
 
     cursor: str
     tail: int
@@ -99,6 +99,7 @@ class Poll:
             if isinstance(step, Hello):
                 self._version = step.version
             elif isinstance(step, Reset):
+                self._hub.meter.resets[step.reason] += 1
                 self._reset, self._events = step, []
                 return
             elif isinstance(step, Wait):

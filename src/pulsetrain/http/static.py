@@ -20,7 +20,20 @@ from starlette.types import Scope
 
 PAGE_FOLDER = Path(__file__).parents[1] / "_page"
 
-RESERVED = frozenset({"api", "docs", "events", "health", "openapi.json", "progress_data", "training_data", "ws"})
+RESERVED = frozenset(
+    {
+        "api",
+        "docs",
+        "events",
+        "health",
+        "metrics",
+        "openapi.json",
+        "asyncapi.json",
+        "progress_data",
+        "training_data",
+        "ws",
+    }
+)
 """First parts of addresses that never mean the page: what is wrong under them is an error, not the dashboard."""
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
