@@ -89,7 +89,8 @@ export function shared(connect: () => SharedWorker): Source {
 
 /** `ask` as a message can carry it: the address in full, the headers as they are now, no functions. */
 async function portable({ at, ...ask }: Ask): Promise<PortableAsk> {
-  return { ...ask, at: { base: new URL(at.base, globalThis.location?.href).href.replace(/\/+$/, ""), headers: await headersOf(at) } };
+  const { href } = new URL(at.base || "/", globalThis.location?.href);
+  return { ...ask, at: { base: href, headers: await headersOf(at) } };
 }
 
 function revived({ status, code, message, hint }: ApiError): ApiError {
