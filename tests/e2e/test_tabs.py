@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import httpx
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from live import PATIENCE, LiveServer
+from e2e.by_hand import Producer, connections, eventually
+from live import LiveServer
 
 NO_WORKER = "delete window.SharedWorker"
 HIDEABLE = """
@@ -22,56 +17,6 @@ HIDEABLE = """
   window.show = (next) => { state = next; document.dispatchEvent(new Event("visibilitychange")); };
 """
 """A browser that is driven never hides its tabs, so the page is told that it is hidden."""
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One browser profile: its tabs share their workers."""
-    context = browser.new_context(viewport={"width": 1100, "height": 700})
-    context.set_default_timeout(60_000)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def bare(wheel: Path, tmp_path: Path) -> Iterator[LiveServer]:
-    """A server from the wheel, without samples."""
-    environment = {"PYTHONPATH": str(wheel), "PULSETRAIN_HOME": str(tmp_path / "home")}
-    live = LiveServer(tmp_path / "data", environment=environment).start()
-    yield live
-    live.stop()
-
-
-class Producer:
-    """A run that the test itself reports."""
-
-    def __init__(self, server: LiveServer, name: str) -> None:
-        made = server.post("/api/runs", json={"command": ["train"], "name": name})
-        self.id: str = made["run"]["id"]
-        self._server = server
-        self._headers = {"Authorization": f"Bearer {made['token']}"}
-        self._n = 0
-        self.write("run.status", state="running")
-
-    def write(self, type: str, **data: Any) -> None:
-        self._n += 1
-        record = {"n": self._n, "type": type, "time": "2026-11-24T10:00:00.000000Z", "data": data}
-        body = {"attempt": 1, "producer": "test", "records": [record]}
-        self._server.post(f"/api/runs/{self.id}/records", json=body, headers=self._headers)
-
-
-def connections(server: LiveServer) -> dict[str, int]:
-    """Open connections of readers, by transport."""
-    text = httpx.get(f"{server.url}/metrics", timeout=PATIENCE).text
-    found = re.findall(r'pulsetrain_connections\{transport="(\w+)"\} ([\d.]+)', text)
-    return {transport: int(float(count)) for transport, count in found if float(count) > 0}
-
-
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.1)
 
 
 def opened(context: BrowserContext, url: str) -> Page:
@@ -154,3 +99,28 @@ def test_without_shared_workers_a_tab_reads_for_itself(bare: LiveServer, context
     run = Producer(bare, "alone")
     expect(tab.locator(f'a[href="/runs/{run.id}"]').first).to_be_visible()
     assert connections(bare) == {"sse": 1}
+
+
+def test_a_tab_polls_where_streams_are_held_back_and_streams_again_when_they_are_not(
+    bare: LiveServer, context: BrowserContext
+) -> None:
+    context.add_init_script(NO_WORKER)
+    tab = context.new_page()
+    held = "**/api/events*"
+    streams = lambda route: (  # noqa: E731
+        route.abort() if "text/event-stream" in route.request.headers["accept"] else route.continue_()
+    )
+    tab.route(held, streams)
+    tab.goto(f"{bare.url}/runs")
+    badge = tab.get_by_test_id("connection-badge")
+    while not badge.inner_text().startswith("Live"):
+        if badge.get_attribute("data-state") in ("reconnecting", "offline"):
+            badge.click(timeout=1000, no_wait_after=True)
+    expect(badge).to_have_text("Live, polling")
+    run = Producer(bare, "polled")
+    expect(tab.locator(f'a[href="/runs/{run.id}"]').first).to_be_visible()
+    tab.unroute(held, streams)
+    expect(badge).to_have_text("Live", timeout=120_000)
+    assert connections(bare) == {"sse": 1}
+    again = Producer(bare, "streamed")
+    expect(tab.locator(f'a[href="/runs/{again.id}"]').first).to_be_visible()
