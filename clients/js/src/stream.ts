@@ -207,8 +207,10 @@ export class EventStream {
       if (error instanceof Ended) this.#misses = 0;
       throw error;
     } finally {
-      // A connection that brings something on is no failure, even if it does not last. One that only says hello is.
-      if (this.#seq > seq || Date.now() - this.#liveAt > HELD_MS) this.#failures = this.#misses = 0;
+      // A connection that gets somewhere is no failure, even if it does not last. But one that was live and at once
+      // over, with nothing brought, counts when it comes to another transport.
+      if (this.#seq > seq || this.#liveAt < Infinity) this.#failures = 0;
+      if (this.#seq > seq || Date.now() - this.#liveAt > HELD_MS) this.#misses = 0;
     }
   }
 
