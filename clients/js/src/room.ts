@@ -110,7 +110,8 @@ export class Room {
     const texts = await Promise.all(this.#parts.map((part) => part.load(signal)));
     const cursors = texts.map(parseCursor);
     if (new Set(cursors.map((cursor) => cursor?.generation)).size !== 1) {
-      throw new Error("the log changed its generation between two snapshots");
+      // The log began a new life between two snapshots.
+      throw new Error("generations differ");
     }
     this.#after = cursors.map((cursor) => cursor!.seq);
     this.loaded = true;

@@ -55,6 +55,17 @@ class Ended extends Error {
   }
 }
 
+/** A listener's own mistake is to be seen, and is no reason to leave the connection. */
+function guard(tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
 export class EventStream {
   connection: Connection = { state: "connecting" };
   /** All up to here was told; null until the first snapshot. */
@@ -151,10 +162,11 @@ export class EventStream {
       try {
         if (this.cursor === null) {
           const cursor = await this.#options.snapshot(life);
+          if (life.aborted) return;
           this.#seq = 0;
           this.#advance(cursor);
         }
-        if (!life.aborted) await this.#connect(life);
+        await this.#connect(life);
       } catch (error) {
         failure = error;
       }
@@ -222,7 +234,7 @@ export class EventStream {
     const known = streams.indexOf(this.#worked!);
     const turn = misses < POLL_AFTER ? (known < 0 ? misses : known) : misses >> 1;
     const source = streams[turn % streams.length];
-    if (!source) throw new Error("there is no way to read the events");
+    if (!source) throw new Error("no source");
     return source;
   }
 
@@ -274,7 +286,7 @@ export class EventStream {
         this.#advance(told.cursor);
         break;
       case "skipped":
-        this.#options.onSkipped?.(told.events);
+        guard(() => this.#options.onSkipped?.(told.events));
         break;
       case "connection":
         if (told.connection.state === "live") this.#live({ ...told.connection, shared: true }, source);
@@ -284,7 +296,7 @@ export class EventStream {
         // What lies between is gone, so the state is taken anew, and the stream from there.
         this.cursor = null;
         this.#asked = 0;
-        this.#options.onReset?.(told.reason);
+        guard(() => this.#options.onReset?.(told.reason));
         throw new Ended();
       case "bye":
         if (typeof told.retry_seconds === "number") this.#asked = told.retry_seconds * 1000;
@@ -295,14 +307,7 @@ export class EventStream {
   #tell(event: Event): void {
     if (event.seq <= this.#seq) return;
     this.#seq = event.seq;
-    try {
-      this.#options.onEvent(event);
-    } catch (error) {
-      // The listener's own mistake: it is to be seen, and is no reason to leave the connection.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    guard(() => this.#options.onEvent(event));
   }
 
   /** Positions only go forward: of two connections, one may be behind the other. */
@@ -319,11 +324,11 @@ export class EventStream {
     const before = this.connection;
     if (before.state === "live" && before.transport === (connection as typeof before).transport) return;
     this.#say(connection);
-    this.#options.onLive?.();
+    guard(() => this.#options.onLive?.());
   }
 
   #say(connection: Connection): void {
     this.connection = connection;
-    this.#options.onConnection?.(connection);
+    guard(() => this.#options.onConnection?.(connection));
   }
 }

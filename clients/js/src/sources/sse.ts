@@ -14,7 +14,9 @@ export const sse: Source = {
       signal,
     });
     if (response.status === 204) reader.take({ op: "bye", reason: "finished", retry_seconds: null });
-    if (!response.ok || !response.body) throw errorFrom(response.status, await response.text());
+    // A page that some proxy made is no stream, whatever its status.
+    const type = response.headers.get("content-type");
+    if (!response.ok || !response.body || !/event-stream/.test(type!)) throw errorFrom(response.status, await response.text());
     const body = response.body.getReader();
     // It takes a byte order mark off, too.
     const decoder = new TextDecoder();
