@@ -93,16 +93,36 @@ it("reads once for twelve tabs, each of which gets everything once", async () =>
   expect(tabs[5]!.stream.connection).toEqual({ state: "live", transport: "websocket", shared: true });
 }, 60_000);
 
+it("gives a tab that joins late exactly what it lacks, without asking the server", async () => {
+  const worker = new Worker();
+  const first = worker.tab();
+  await first.live();
+  const [cursor, had] = [first.stream.cursor!, first.events.length];
+  await run.progress(20);
+  await first.when(() => first.events.length === had + 20);
+  const pages = proxy.polls;
+  const late = worker.tab({ cursor });
+  await late.live();
+  await late.when(() => late.events.length >= 20);
+  expect(late.events).toEqual(first.events.slice(had));
+  expect(proxy.polls).toBe(pages);
+}, 60_000);
+
 it("reads by pages what the worker no longer holds", async () => {
   const worker = new Worker([sse]);
-  const tail = worker.tab({ cursor: "now" });
-  await tail.live("sse");
+  const first = worker.tab();
+  await first.live("sse");
+  const [cursor, had] = [first.stream.cursor!, first.events.length];
   await run.progress(2500);
-  await tail.when(() => tail.events.length >= 2500);
-  const late = worker.tab();
+  await first.when(() => first.events.length >= had + 2500);
+  const pages = proxy.polls;
+  const late = worker.tab({ cursor });
   await late.live();
   await run.progress(3);
-  await same([late]);
+  await late.when(() => late.events.length >= 2503);
+  await first.when(() => first.events.length >= had + 2503);
+  expect(late.events).toEqual(first.events.slice(had));
+  expect(proxy.polls).toBeGreaterThan(pages);
 }, 60_000);
 
 it("goes on for all tabs when the connection breaks, and says so to each", async () => {
