@@ -20,7 +20,7 @@ from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.http import events, ingest
 from pulsetrain.http.errors import exception_handlers
-from pulsetrain.http.transport import StreamingProtocol
+from pulsetrain.http.transport import RequestProtocol
 from pulsetrain.model.events import NewEvent
 from pulsetrain.ports import Transaction
 
@@ -37,7 +37,7 @@ async def main(folder: Path, durability: str) -> None:
     await log.append(register)
     app = Starlette(routes=[*events.routes, *ingest.routes], exception_handlers=exception_handlers)
     app.state.services = SimpleNamespace(log=log, hub=Hub(log), ingest=Ingest(log, lambda _: None))
-    config = uvicorn.Config(app, http=StreamingProtocol, log_level="warning", access_log=False, lifespan="off")
+    config = uvicorn.Config(app, http=RequestProtocol, log_level="warning", access_log=False, lifespan="off")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(2048)

@@ -25,10 +25,15 @@ class LiveServer:
     """`pulsetrain up` on a free port of loopback, over the data folder `data`."""
 
     def __init__(
-        self, data: Path, *flags: str, environment: Mapping[str, str] | None = None, samples: bool = False
+        self,
+        data: Path,
+        *flags: str,
+        environment: Mapping[str, str] | None = None,
+        samples: bool = False,
+        browser: bool = False,
     ) -> None:
         self.data = data
-        self.flags = flags if samples else (*flags, "--no-samples")
+        self.flags = (*flags, *(() if samples else ("--no-samples",)), *(() if browser else ("--no-browser",)))
         self.environment = {**os.environ, **(environment or {})}
         self.environment.pop("PULSETRAIN_TOKEN", None)
         self.url = ""
@@ -37,7 +42,7 @@ class LiveServer:
 
     def start(self) -> LiveServer:
         """Start it and wait until it says that it is ready. A restart takes the same port again."""
-        command = [sys.executable, "-m", "pulsetrain.cli.main", "up", "--no-browser", "--data", str(self.data)]
+        command = [sys.executable, "-m", "pulsetrain.cli.main", "up", "--data", str(self.data)]
         self.process = subprocess.Popen(
             [*command, "--port", str(self.port), *self.flags],
             env=self.environment,

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import uvicorn
+import uvloop
 
 from pulsetrain.adapters.local.executor import LocalExecutor
 from pulsetrain.adapters.sqlite import SqliteLog
@@ -32,7 +33,7 @@ from pulsetrain.core.tokens import Tokens
 from pulsetrain.core.trainers import Trainers
 from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
-from pulsetrain.http.transport import MessageProtocol, StreamingProtocol
+from pulsetrain.http.transport import HandshakeProtocol, RequestProtocol
 from pulsetrain.model.errors import DataFolderInUse, DataFolderUnusable, PortInUse, PulsetrainError, RunNotActive
 
 logger = logging.getLogger(__name__)
@@ -196,8 +197,8 @@ async def serve(settings: Settings, bound: socket.socket, ready: Callable[[str],
         tokens = Tokens(settings.data / "tokens.json", settings.token)
         config = uvicorn.Config(
             make_app(parts, tokens),
-            http=StreamingProtocol,
-            ws=MessageProtocol,
+            http=RequestProtocol,
+            ws=HandshakeProtocol,
             ws_ping_interval=None,  # http/ws.py looks after quiet clients
             lifespan="off",
             log_level="warning",
@@ -219,10 +220,13 @@ async def _stop_runs(parts: Services) -> None:
     """Stop what this server started, and wait for it: the supervisors still have a server to tell how it went."""
     moved = asyncio.Event()
     parts.log.on_commit(lambda events: moved.set() if any(one.type == "run.status" for one in events) else None)
+    asked: set[str] = set()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_SECONDS):
             while mine := [run for run in await parts.log.active_runs() if run.trainer is not None]:
-                for run in mine:
+                # Once each: to one that has answered and is about to end, asking again would mean to hurry.
+                for run in [run for run in mine if run.id not in asked]:
+                    asked.add(run.id)
                     with contextlib.suppress(RunNotActive):
                         await parts.runs.stop(run.id, by="server")
                 await moved.wait()
@@ -247,4 +251,5 @@ def run_server(settings: Settings, ready: Callable[[str], None]) -> None:
     """Own the data folder and the port, then serve until told to end."""
     raise_file_limit()
     with data_folder(settings.data), listen(settings.host, settings.port) as bound:
-        asyncio.run(serve(settings, bound, ready))
+        # A third of the memory for each open connection, and less for each write, than with asyncio's own loop.
+        uvloop.run(serve(settings, bound, ready))

@@ -25,7 +25,7 @@ from pulsetrain.core.tokens import Tokens
 from pulsetrain.core.trainers import Trainers
 from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
-from pulsetrain.http.transport import StreamingProtocol
+from pulsetrain.http.transport import RequestProtocol
 from pulsetrain.model.events import NewEvent
 from pulsetrain.model.trainers import Trainer
 
@@ -89,7 +89,7 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
     log.on_commit(lambda events: pids.update({event.run: 4711 for event in events if b'"running"' in event.body}))
     await datasets.start()
     app = make_app(parts, Tokens(folder / "tokens.json", None))
-    server = uvicorn.Server(uvicorn.Config(app, http=StreamingProtocol, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, http=RequestProtocol, log_level="warning", lifespan="off"))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.http import events, ingest
 from pulsetrain.http.errors import exception_handlers
-from pulsetrain.http.transport import MessageProtocol, StreamingProtocol
+from pulsetrain.http.transport import HandshakeProtocol, RequestProtocol
 from pulsetrain.model.events import NewEvent
 
 RUN, OTHER = "r_aaaaaaaaaa", "r_bbbbbbbbbb"
@@ -138,15 +139,15 @@ class Site:
 
 
 @asynccontextmanager
-async def site(folder: Path, **hub: Any) -> AsyncIterator[Site]:
+async def site(folder: Path, *, routes: Sequence[BaseRoute] = (), **hub: Any) -> AsyncIterator[Site]:
     log = await SqliteLog.open(folder / "log.db", durability="normal")
-    app = Starlette(routes=[*events.routes, *ingest.routes], exception_handlers=exception_handlers)
+    app = Starlette(routes=[*events.routes, *ingest.routes, *routes], exception_handlers=exception_handlers)
     app.state.services = SimpleNamespace(log=log, hub=Hub(log, **hub), ingest=Ingest(log, lambda _: None))
     config = uvicorn.Config(
         app,
         port=0,
-        http=StreamingProtocol,
-        ws=MessageProtocol,
+        http=RequestProtocol,
+        ws=HandshakeProtocol,
         ws_ping_interval=None,
         log_level="warning",
         lifespan="off",

@@ -11,7 +11,9 @@ import pytest
 
 from live import LiveServer
 from pulsetrain.model.errors import RunNotFound
-from pulsetrain.sdk.client import Client, Refused, Unreachable
+from pulsetrain.sdk.answers import Refused, Unreachable
+from pulsetrain.sdk.client import Client
+from pulsetrain.sdk.reader import Pace
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.fixture
 def client(server: LiveServer) -> Iterator[Client]:
-    with Client(server.url, sleep=lambda seconds: None) as client:
+    with Client(server.url, pace=Pace(longest_seconds=0.05)) as client:
         yield client
 
 
@@ -73,7 +75,7 @@ def test_the_stream_brings_each_event_once_and_says_when_it_has_caught_up(server
 def test_a_position_that_cannot_be_served_is_told_and_not_guessed(client: Client) -> None:
     news = next(client.events("aaaaaaaa-5"))
     assert news.about == "reset" and "generation" in news.detail
-    assert news.cursor == client.runs()["cursor"]
+    assert news.cursor == client.runs().cursor
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", "http://", "ftp://127.0.0.1", "http://[::1"])

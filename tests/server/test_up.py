@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from live import LiveServer, eventually
 
@@ -79,6 +80,66 @@ def test_it_ends_cleanly_while_somebody_watches(start_server: StartServer) -> No
         assert server.stop() == 0
         rest = list(lines)
     assert "event: bye" in rest
+
+
+BROWSER = """\
+#!/bin/sh
+touch {folder}/called
+exec {python} {folder}/window.py "$1"
+"""
+
+WINDOW = """\
+import os, sys, time, urllib.request
+from pathlib import Path
+health = urllib.request.urlopen(sys.argv[1] + "/health", timeout=20).read()
+Path("{folder}/part").write_text(sys.argv[1] + " " + str(os.getpid()) + (" well" if b"ok" in health else ""))
+Path("{folder}/part").rename("{folder}/opened")
+while not Path("{folder}/closed").exists():
+    time.sleep(0.01)
+"""
+
+
+def with_browser(folder: Path, *flags: str, browser: bool = True, **screen: str) -> LiveServer:
+    """A server whose person's browser says in `folder` what it was told to open, and stays open."""
+    (folder / "window.py").write_text(WINDOW.format(folder=folder))
+    script = folder / "browser"
+    script.write_text(BROWSER.format(python=sys.executable, folder=folder))
+    script.chmod(0o755)
+    server = LiveServer(folder / "data", *flags, browser=browser, environment={"BROWSER": str(script)})
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        server.environment.pop(name, None)
+    server.environment.update(screen)
+    return server
+
+
+@pytest.mark.parametrize("screen", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_it_opens_the_page_and_serves_it_while_it_is_open(tmp_path: Path, screen: str) -> None:
+    server = with_browser(tmp_path, **{screen: "none:99"}).start()
+    try:
+        eventually((tmp_path / "opened").exists, "the browser")
+        url, browser, health = (tmp_path / "opened").read_text().split()
+        assert (url, health) == (server.url, "well")
+        # This browser is closed by a person, or never.
+        assert psutil.Process(int(browser)).is_running()
+        assert server.get("/health")["status"] == "ok"
+        assert server.stop() == 0
+    finally:
+        (tmp_path / "closed").touch()
+        server.stop()
+
+
+def test_without_a_screen_or_when_told_so_it_opens_nothing(tmp_path: Path) -> None:
+    for number, server in enumerate((with_browser(tmp_path), with_browser(tmp_path, browser=False, DISPLAY="none:99"))):
+        assert server.start().get("/health")["status"] == "ok", number
+        assert server.stop() == 0
+    assert not (tmp_path / "called").exists()
+
+
+def test_a_screen_without_a_browser_is_no_trouble(tmp_path: Path) -> None:
+    server = with_browser(tmp_path, DISPLAY="none:99")
+    server.environment.update(BROWSER="/nowhere/browser", PATH="/nowhere")
+    assert server.start().get("/health")["status"] == "ok"
+    assert server.stop() == 0
 
 
 PATIENT = """

@@ -14,7 +14,8 @@ from pulsetrain.model.runs import ENDED
 from .terminal import AsJson, Url, note, print_json, print_line
 
 if TYPE_CHECKING:
-    from pulsetrain.sdk.client import Client, LogLine
+    from pulsetrain.sdk.answers import LogLine
+    from pulsetrain.sdk.client import Client
 
 _PAGE = 10_000
 _STYLES = {"error": "red", "warning": "yellow", "debug": "dim"}
@@ -53,7 +54,7 @@ def _known(client: Client, run: str, count: int | None) -> tuple[str, list[LogLi
 
 def _new(client: Client, run: str, cursor: str) -> Iterator[LogLine]:
     """The lines that come after `cursor`, until the run has ended."""
-    from pulsetrain.sdk.client import LogLine
+    from pulsetrain.sdk.answers import LogLine
 
     seen = _seq(cursor)
     while client.run(run).run.active:

@@ -27,17 +27,17 @@ def ls(
 
     with Client(url, name="cli") as client:
         answer = client.runs(10_000 if active else limit)
-    runs = msgspec.convert(answer["runs"], list[Run])
+    runs = answer.runs
     if active:
         runs = [run for run in runs if run.active][:limit]
     if as_json:
-        print_json({**answer, "runs": runs})
+        print_json(msgspec.structs.replace(answer, runs=runs))
     elif not runs:
         note.print("No runs yet. Start one: pulsetrain start tabular-gan --data FILE.csv")
     else:
         out.print(_table(runs, time.time()))
-        if not active and answer["total"] > len(runs):
-            note.print(f"{len(runs)} of {answer['total']} runs; --limit shows more.", style="dim")
+        if not active and answer.total > len(runs):
+            note.print(f"{len(runs)} of {answer.total} runs; --limit shows more.", style="dim")
 
 
 def _table(runs: list[Run], now: float) -> Table:

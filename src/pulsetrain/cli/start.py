@@ -19,7 +19,8 @@ from . import show
 from .terminal import AsJson, Url, note, out, print_json
 
 if TYPE_CHECKING:
-    from pulsetrain.sdk.client import Client, Dataset
+    from pulsetrain.sdk.answers import Dataset
+    from pulsetrain.sdk.client import Client
 
 CONTEXT: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 """What is no option of ours is a flag of the trainer."""

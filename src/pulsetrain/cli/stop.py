@@ -30,8 +30,7 @@ def stop(
         if wait:
             if not as_json:
                 note.print(f"Stopping {found.name} …", style="dim")
-            for state, _ in client.follow(found.id):
-                found = state
+            found = client.wait(found.id)
     if as_json:
         print_json({"command_id": command, "run": found})
     else:

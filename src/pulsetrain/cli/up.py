@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import threading
 import webbrowser
 from pathlib import Path
 from typing import Annotated, Literal
@@ -76,15 +78,15 @@ def up(
 def _ready(url: str, data: Path, browser: bool) -> None:
     console.print(f"\n  [bold]pulsetrain[/] is ready at [bold blue underline]{url}[/]")
     console.print(f"  data in {data}   [dim]Ctrl-C ends the server[/]\n")
-    if browser and _has_browser():
+    if browser and _has_screen():
+        # In a thread: some browsers come back only when the person closes them, and this page needs the server.
+        threading.Thread(target=_open, args=(url,), name="browser", daemon=True).start()
+
+
+def _has_screen() -> bool:
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) or os.uname().sysname == "Darwin"
+
+
+def _open(url: str) -> None:
+    with contextlib.suppress(webbrowser.Error):  # there is none; the address is printed
         webbrowser.open(url)
-
-
-def _has_browser() -> bool:
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.uname().sysname == "Darwin"):
-        return False
-    try:
-        webbrowser.get()
-    except webbrowser.Error:
-        return False
-    return True

@@ -18,7 +18,8 @@ from . import show
 from .terminal import AsJson, Url, note, out, print_json
 
 if TYPE_CHECKING:
-    from pulsetrain.sdk.client import Client, News
+    from pulsetrain.sdk.answers import News
+    from pulsetrain.sdk.client import Client
 
 _LINES = 5
 _METRICS = 12

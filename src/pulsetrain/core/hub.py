@@ -16,6 +16,7 @@ from pulsetrain.ports import EventLog
 from pulsetrain.wire.frames import event_frame
 from pulsetrain.wire.subscription import wants
 
+from .beats import Beats
 from .meter import Meter
 
 logger = logging.getLogger("pulsetrain.hub")
@@ -28,8 +29,9 @@ _STORE_PAGES = 8
 _WARM_EVENTS = 2000
 _SHARED_PAGES = 64
 _LONGEST_PAUSE = 0.05
-"""Seconds. After each announcement comes a pause as long as the announcement took, up to this: when commits never
-pause, fan-out takes half of the core at most, and what was committed meanwhile goes out in one write per reader."""
+"""Seconds. Where more was committed during an announcement, a pause as long as it took follows, up to this: when
+commits never pause, fan-out takes half of the core at most, and what came meanwhile goes out in one write per reader.
+"""
 
 
 class HubPage(Page, frozen=True):
@@ -82,6 +84,7 @@ class Hub:
         self._goodbyes: set[Callable[[], None]] = set()
         self._waiting_since: float | None = None
         self.meter = Meter()
+        self.beats = Beats()
         self.announced_commit = 0.0
         """Monotonic seconds of the commit that the last announcement began with."""
         self.closing: str | None = None
@@ -203,7 +206,7 @@ class Hub:
         self._pages.clear()
         for filter, circle in list(self._circles.items()):
             self._tell(circle, self.recent(circle.seen, filter))
-            if not circle.readers:
+            if not circle.readers and self._circles.get(filter) is circle:
                 del self._circles[filter]
         # The readers that were rung run in the loop's next round, and what they write goes out after it.
         self._announcing = loop.call_soon(loop.call_soon, self._announced, began)
@@ -211,9 +214,9 @@ class Hub:
     def _announced(self, began: float) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        self._next_at = now + min(_LONGEST_PAUSE, now - began)
         self._announcing = None
         if self._ring.tail > self._tail:
+            self._next_at = now + min(_LONGEST_PAUSE, now - began)
             self._announcing = loop.call_at(self._next_at, self._announce)
 
     def _tell(self, circle: _Circle, page: HubPage | None) -> None:
@@ -226,9 +229,8 @@ class Hub:
                 self.meter.delivery.observe(time.monotonic() - self.announced_commit, taken)
         else:
             left = set()
-        circle.readers -= left
         for reader in left:
-            reader.woken_at(circle.seen)
+            reader.ring()
         circle.seen = self._tail
 
     def _join(self, reader: Reader) -> _Circle:
@@ -250,11 +252,13 @@ class Hub:
 
 
 class Reader:
-    """One reader's bell.
+    """One reader's place among those who wait.
 
-    Waking a task costs more than most writes. So a reader that waits at the tail is first offered the page itself:
+    Waking costs more than most writes. So a reader that rests at the tail is first offered the page itself:
     `hand_over(page)` takes it and returns True, or returns False at once, and then the reader is woken to fetch it.
     """
+
+    __slots__ = ("_after", "_circle", "_hand_over", "_hub", "_rung", "_wake", "filter", "left")
 
     def __init__(self, hub: Hub, filter: Filter, hand_over: Callable[[HubPage], bool] | None) -> None:
         self.filter = filter
@@ -265,49 +269,46 @@ class Reader:
         self._rung = False
         self._after = hub.view().tail
         self._circle: _Circle | None = None
-        self._waiting: asyncio.Future[None] | None = None
+        self._wake: Callable[[], None] | None = None
+
+    def rest(self, after: int, wake: Callable[[], None]) -> bool:
+        """Rest at `after` until there is an event that the filter lets pass and that is not taken, or until `ring`.
+
+        Then `wake` is called, once. False, without a call, if there is something already. `position` tells the place.
+        """
+        self._after = after
+        if self._rung or after < self._hub._tail:
+            self._rung = False
+            return False
+        self._circle, self._wake = self._hub._join(self), wake
+        return True
+
+    def pause(self, wake: Callable[[], None]) -> bool:
+        """Rest until `ring` alone, whatever is committed meanwhile. False, without a call, if it rang already."""
+        if self._rung:
+            self._rung = False
+            return False
+        self._wake = wake
+        return True
 
     async def wait(self, after: int) -> int:
-        """Wait at `after` for an event that the filter lets pass, or for `ring`.
-
-        Returns the seq up to which this reader has all that there is for it: `after` or more.
-        """
-        hub = self._hub
-        if self._rung or after < hub._tail:
-            self._rung = False
-            return after
-        self._after = after
-        circle = self._circle = hub._join(self)
-        self._waiting = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiting
-        finally:
-            self._waiting = self._circle = None
-            self._rung = False
-            if self in circle.readers:
-                self._after = max(self._after, circle.seen)
-                hub._leave(self, circle)
-        return self._after
-
-    async def pause(self) -> None:
-        """Wait for `ring` alone, whatever is committed meanwhile."""
-        if not self._rung:
-            self._waiting = asyncio.get_running_loop().create_future()
+        """`rest`, for a task that waits for it; returns the position."""
+        woken = asyncio.get_running_loop().create_future()
+        if self.rest(after, lambda: None if woken.done() else woken.set_result(None)):
             try:
-                await self._waiting
+                await woken
             finally:
-                self._waiting = None
-        self._rung = False
-
-    def reached(self, seq: int) -> None:
-        """The reader has all that there is for it up to `seq`."""
-        self._after = seq
+                self._rise()
+        return self._after
 
     @property
     def position(self) -> int:
         """The seq up to which this reader has all that there is for it."""
-        circle = self._circle
-        return max(self._after, circle.seen) if circle is not None and self in circle.readers else self._after
+        return max(self._after, self._circle.seen) if self._circle is not None else self._after
+
+    def reached(self, seq: int) -> None:
+        """The reader has all that there is for it up to `seq`."""
+        self._after = seq
 
     def leave(self) -> None:
         """The other end is gone: wake the reader to that."""
@@ -315,13 +316,16 @@ class Reader:
         self.ring()
 
     def ring(self) -> None:
-        """Wake the reader, or keep it from going to sleep."""
-        self._rung = True
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        """Wake the reader, or keep it from going to rest."""
+        wake = self._wake
+        if wake is None:
+            self._rung = True
+            return
+        self._rise()
+        wake()
 
     def offer(self, page: HubPage) -> bool:
-        """Whether the reader has taken `page`, the next one for all who wait with it."""
+        """Whether the reader has taken `page`, the next one for all who rest with it."""
         # A reader may be ahead of what has been announced: the store knew more than the hub when it asked.
         ahead = bool(page.events) and page.events[0].seq <= self._after
         if self._hand_over is None or ahead:
@@ -329,16 +333,19 @@ class Reader:
         try:
             return self._hand_over(page)
         except Exception:
-            # Its own task meets the same error when it is woken; the other readers shall not.
+            # It meets the same error when it is woken; the other readers shall not.
             logger.exception("A stream cannot take its events")
             return False
 
-    def woken_at(self, seen: int) -> None:
-        self._after = max(self._after, seen)
-        self.ring()
-
     def close(self) -> None:
+        self._rise()
         self._hub._close(self)
+
+    def _rise(self) -> None:
+        self._after = self.position
+        if self._circle is not None:
+            self._hub._leave(self, self._circle)
+        self._circle = self._wake = None
 
 
 class _Ring:

@@ -1,7 +1,7 @@
-"""One reader's events on their way out: the loop around a subscription, for SSE and WebSocket alike.
+"""One reader's events on their way out: what drives a subscription, for SSE and WebSocket alike.
 
-A reader at the tail is at rest: its task sleeps, and pages and heartbeats are written for it from outside. Its task
-wakes when its socket is not ready for that, when it lags behind, or when its stream ends.
+A reader at the tail is at rest: it has no task, and pages and heartbeats are written for it from outside. It gets a
+task when its socket is not ready for that, when it lags behind, or when its stream ends.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from pulsetrain.core.beats import Beats
 from pulsetrain.core.hub import PAGE_BYTES, Hub, HubPage
 from pulsetrain.core.meter import Lane
 from pulsetrain.model.cursor import Cursor
@@ -24,7 +25,7 @@ from pulsetrain.wire.frames import event_frame
 from pulsetrain.wire.latest import Latest
 from pulsetrain.wire.subscription import Bye, Fetch, Reset, Signal, Skipped, Subscription, Wait
 
-from .transport import unread_bytes
+from .outlets import Outlet, unread_bytes
 
 logger = logging.getLogger("pulsetrain.http")
 
@@ -48,24 +49,8 @@ class Translation(Protocol):
         ...
 
 
-class Outlet(Protocol):
-    """Where the bytes go."""
-
-    @property
-    def idle(self) -> bool:
-        """Whether all that was written has left, so that `put` may be called."""
-        ...
-
-    @property
-    def transport(self) -> asyncio.Transport | None: ...
-
-    def put(self, body: bytes) -> None:
-        """Write at once. Readers that are given the same bytes one after the other may share what is made of them."""
-        ...
-
-    async def write(self, body: bytes) -> None:
-        """Write as soon as there is room."""
-        ...
+class Over(Exception):
+    """A translation has nothing more to say to this reader; the stream ends without a word."""
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -85,8 +70,16 @@ class Wishes(msgspec.Struct, frozen=True):
         return any(_status(event.body).data.state in FINAL for event in moves)
 
 
+_NO_WISHES = Wishes()
+
+
 class Delivery:
     """One stream, from its first word to its last."""
+
+    __slots__ = (
+        "_beat_due", "_beat_slot", "_beats", "_flush_at", "_held", "_hub", "_lane", "_on_end", "_outlet", "_reader",
+        "_subscription", "_task", "_translation", "_was_live", "_wishes", "_written", "ended",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -95,80 +88,104 @@ class Delivery:
         translation: Translation,
         outlet: Outlet,
         lane: Lane,
-        wishes: Wishes | None = None,
+        beats: Beats,
+        *,
+        wishes: Wishes = _NO_WISHES,
+        on_end: Callable[[Delivery], None],
     ) -> None:
+        """`on_end` is called once, when nothing more will be written."""
         self.ended: str | None = None
-        """The reason of the `bye` that was said, if one was."""
-        self._hub = hub
-        self._subscription = subscription
-        self._translation = translation
-        self._outlet = outlet
-        self._lane = lane
-        self._wishes = wishes or Wishes()
-        self._held = Latest() if self._wishes.latest_seconds is not None else None
+        """Why this side ended it: the reason of its `bye`, or `over`."""
+        self._hub, self._lane, self._beats = hub, lane, beats
+        self._subscription, self._translation, self._outlet = subscription, translation, outlet
+        self._wishes, self._on_end = wishes, on_end
+        self._held = Latest() if wishes.latest_seconds is not None else None
         self._flush_at = 0.0
         self._written = subscription.cursor.seq
-        plain = self._held is None and self._wishes.until is None
+        plain = self._held is None and wishes.until is None
         self._reader = hub.open(subscription.filter, self._hand_over if plain else None)
-        self._loop = asyncio.get_running_loop()
-        self._watch = Watch(outlet.transport, self._stalled)
-        self._resting = self._beat_due = self._was_live = False
-        self._ticker = self._loop.call_later(self._beat_seconds(), self._tick)
+        self._reader.reached(self._written)
+        self._beat_due = self._was_live = False
+        self._beat_slot = beats.after(self._beat_seconds(), self._beat)
+        self._task: asyncio.Task[None] | None = None
 
     @property
     def cursor(self) -> Cursor:
         """Everything up to here has been written for this reader."""
-        if self._resting and not self._held:
+        if self._task is None and not self._held:
             self._written = max(self._written, self._reader.position)
         return Cursor(self._subscription.cursor.generation, self._written)
+
+    def start(self) -> None:
+        """Deliver from now on. Also called to go on after a rest."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._catch_up())
+
+    def stop(self) -> None:
+        """Write nothing more, without a word. What was written is what `cursor` says."""
+        self._reader.left = True
+        if self._task is not None:
+            self._task.cancel()
+        else:
+            self._close()
 
     def leave(self) -> None:
         """The other end is gone."""
         self._reader.leave()
 
-    async def run(self) -> None:
-        """Deliver until one side ends it."""
+    @property
+    def _over(self) -> bool:
+        return self._reader.left or self.ended is not None
+
+    async def _catch_up(self) -> None:
+        """Write what there is, and come to rest at the tail."""
         try:
-            while not (self._reader.left or self.ended):
+            while not self._over:
                 parts, wait = await self._gather()
                 if parts:
                     await self._write(parts[0] if len(parts) == 1 else b"".join(parts))
-                if wait is not None and not (self._reader.left or self.ended):
-                    await self._rest(wait)
+                if wait is not None and not self._over and self._rest(wait):
+                    return
+        except Over:
+            self.ended = "over"
+        except Exception:
+            logger.exception("A stream failed")
+            self.ended = "over"
         finally:
-            self._ticker.cancel()
-            self._watch.end()
-            self._reader.close()
+            self._task = None
+            if self._over:
+                self._close()
 
-    async def _rest(self, wait: Wait) -> None:
-        self._resting = True
-        try:
-            if self._held:
-                # Events wait here for newer ones; nothing but time, or the end, lets them go.
-                timer = self._loop.call_at(max(self._flush_at, self._loop.time() + 0.01), self._reader.ring)
-                try:
-                    await self._reader.pause()
-                finally:
-                    timer.cancel()
-            else:
-                self._subscription.skip(await self._reader.wait(wait.after))
-        finally:
-            self._resting = False
+    def _close(self) -> None:
+        self._beats.cancel(self._beat_slot, self._beat)
+        self._reader.close()
+        self._on_end(self)
+
+    def _rest(self, wait: Wait) -> bool:
+        """Whether this stream rests now, until `start` is called."""
+        if not self._held:
+            return self._reader.rest(wait.after, self.start)
+        # Events wait here for newer ones; nothing but time, or the end, lets them go.
+        loop = asyncio.get_running_loop()
+        loop.call_at(max(self._flush_at, loop.time() + 0.01), self._reader.ring)
+        return self._reader.pause(self.start)
 
     async def _gather(self) -> tuple[list[bytes], Wait | None]:
         """All that is to be said now, up to the size of one write, and the wait that follows it."""
+        subscription = self._subscription
+        subscription.skip(self._reader.position)
         parts: list[bytes] = []
         size = 0
-        while size < PAGE_BYTES and not (self._reader.left or self.ended):
+        while size < PAGE_BYTES and not self._over:
             if self._hub.closing is not None:
                 self._end(parts, self._hub.closing)
                 break
             if self._beat_due:
                 self._beat_due = False
-                self._say(parts, self._subscription.heartbeat(self._hub.view()))
-            step = self._subscription.next(self._hub.view())
+                self._say(parts, subscription.heartbeat(self._hub.view()))
+            step = subscription.next(self._hub.view())
             if isinstance(step, Wait):
-                if self._held and self._loop.time() >= self._flush_at:
+                if self._held and asyncio.get_running_loop().time() >= self._flush_at:
                     self._let_go(parts)
                 self._finish_if_over(parts)
                 return parts, step
@@ -176,13 +193,14 @@ class Delivery:
                 if isinstance(step, Reset):
                     self._hub.meter.resets[step.reason] += 1
                 self._say(parts, step)
+                self._reader.reached(subscription.cursor.seq)
                 continue
             page = self._hub.recent(step.after, step.filter)
             if page is None:
                 if parts:
                     break  # The store may have to search for long: first send what there is, then come back.
                 page = await self._hub.page(step.after, step.filter)
-            if self._subscription.take(page, self._hub.view()) is not None:
+            if subscription.take(page, self._hub.view()) is not None:
                 self._reader.reached(page.upto)
                 if page.events:
                     self._add(parts, page)
@@ -217,7 +235,7 @@ class Delivery:
         frames = [event_frame(cursor.generation, event) for event in events]
         parts.append(self._translation.page(HubPage(events, cursor.seq, frames, {})))
         self._lane.events += len(events)
-        self._flush_at = self._loop.time() + (self._wishes.latest_seconds or 0.0)
+        self._flush_at = asyncio.get_running_loop().time() + (self._wishes.latest_seconds or 0.0)
 
     def _finish_if_over(self, parts: list[bytes]) -> None:
         end = self._wishes.until_seq
@@ -240,16 +258,16 @@ class Delivery:
         return True
 
     async def _write(self, body: bytes) -> None:
-        if not self._outlet.idle:
-            self._watch.begin()
+        watch = None if self._outlet.idle else Watch(self._outlet.transport, self._stalled)
         try:
             await self._outlet.write(body)
         finally:
-            self._watch.end()
+            if watch is not None:
+                watch.end()
         if not self._held:
             self._written = self._subscription.cursor.seq
         self._lane.bytes += len(body)
-        if self._was_live and not self.ended:
+        if self._was_live and self.ended is None:
             self._hub.meter.delivery.observe(time.monotonic() - self._hub.announced_commit)
         self._was_live = self._subscription.cursor.seq >= self._hub.view().tail
 
@@ -258,10 +276,12 @@ class Delivery:
         self._hub.meter.stalled += 1
         self.leave()
 
-    def _tick(self) -> None:
+    def _beat(self) -> None:
         """A heartbeat is due; a stream at rest need not wake for it."""
-        self._ticker = self._loop.call_later(self._beat_seconds(), self._tick)
-        if self._resting and not self._held and self._hub.closing is None and self._outlet.idle:
+        if self._over:
+            return
+        self._beat_slot = self._beats.after(self._beat_seconds(), self._beat)
+        if self._task is None and not self._held and self._hub.closing is None and self._outlet.idle:
             self._subscription.skip(self._reader.position)
             if said := self._translation.signal(self._subscription.heartbeat(self._hub.view())):
                 self._outlet.put(said)
@@ -296,27 +316,18 @@ _status = msgspec.json.Decoder(_StatusEvent).decode
 
 
 class Watch:
-    """Tells a slow socket from a dead one: progress is any byte that the other end took."""
+    """Tells a slow socket from a dead one while a write waits: progress is any byte that the other end took."""
 
-    def __init__(self, transport: asyncio.Transport | None, stalled: Callable[[], None]) -> None:
+    def __init__(self, transport: asyncio.Transport, stalled: Callable[[], None]) -> None:
         self._transport = transport
         self._stalled = stalled
-        self._unread = 0
-        self._since = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self) -> None:
-        """A write begins that may have to wait."""
-        if self._transport is not None:
-            loop = asyncio.get_running_loop()
-            self._unread, self._since = unread_bytes(self._transport), loop.time()
-            self._timer = loop.call_later(_LOOK_SECONDS, self._tick)
+        loop = asyncio.get_running_loop()
+        self._unread, self._since = unread_bytes(transport), loop.time()
+        self._timer = loop.call_later(_LOOK_SECONDS, self._tick)
 
     def end(self) -> None:
-        """It is done."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """The write is done."""
+        self._timer.cancel()
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -325,7 +336,6 @@ class Watch:
 
     def look(self, now: float) -> None:
         """Compare with the last look; give the socket up when it has stood still for STALL_SECONDS."""
-        assert self._transport is not None
         unread = unread_bytes(self._transport)
         if unread != self._unread:
             self._unread, self._since = unread, now

@@ -23,8 +23,8 @@ from .errors import error_response
 from .poll import Poll
 from .reading import subscribe, wishes_of
 from .services import services
-from .sse import Native, stream
-from .ws import Connection
+from .sse import stream
+from .ws import serve
 
 _MOST_EVENTS = 500
 _LONGEST_WAIT = 60
@@ -54,9 +54,7 @@ class Events:
             # EventSource takes this for the end, and rests.
             await Response(status_code=204)(scope, receive, send)
         else:
-            await stream(
-                scope, receive, send, hub=parts.hub, subscription=subscription, translation=Native(), wishes=wishes
-            )
+            await stream(scope, send, hub=parts.hub, subscription=subscription, wishes=wishes)
 
 
 async def _websocket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,11 +65,9 @@ async def _websocket(scope: Scope, receive: Receive, send: Send) -> None:
         asked = socket.query_params.multi_items()
         reading = from_query(asked) if asked else None
         wishes = Wishes() if reading is None else await wishes_of(parts.log, reading)
-        connection = Connection(scope, receive, send, parts.hub)
+        await serve(scope, receive, send, hub=parts.hub, first=reading, wishes=wishes)
     except PulsetrainError as problem:
         await socket.send_denial_response(error_response(problem))
-        return
-    await connection.run(reading, wishes)
 
 
 def _seen_to_the_end(reading: Reading, subscription: Subscription, wishes: Wishes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Sequence
 
@@ -26,7 +27,7 @@ from pulsetrain.wire.frames import frame
 from pulsetrain.wire.subscription import Heartbeat, Hello, Reset, Signal, Subscription
 
 from . import gan_data, gan_training
-from .delivery import retry_milliseconds
+from .delivery import Over, retry_milliseconds
 from .gan_shared import shared
 from .services import services
 from .sse import stream
@@ -57,24 +58,17 @@ class Stream:
             view, start, filter=Filter(types=self._channel.types), heartbeat_seconds=_HEARTBEAT_SECONDS
         )
         now = parts.clock.time()
-        with dialect.stream(self._channel.name) as clients:
-            words = connection(self._channel.name, secrets.token_hex(8), clients, now)
-            greeting = [words] if resumed else [words, *self._channel.snapshot(runs, now)]
-            translation = _Translation(self._channel, dialect.known, greeting, seen)
-            try:
-                await stream(scope, receive, send, hub=parts.hub, subscription=subscription, translation=translation)
-            except _StartOver:
-                # The client comes back, with a place that cannot be served, and gets a snapshot.
-                await send({"type": "http.response.body", "body": b""})
+        clients = dialect.came(self._channel.name)
+        words = connection(self._channel.name, secrets.token_hex(8), clients, now)
+        greeting = [words] if resumed else [words, *self._channel.snapshot(runs, now)]
+        translation = _Translation(self._channel, dialect.known, greeting, seen)
+        left = functools.partial(dialect.left, self._channel.name)
+        await stream(scope, send, hub=parts.hub, subscription=subscription, translation=translation, on_end=left)
 
 
 def _can_serve(start: str, view: View) -> bool:
     cursor = parse_cursor(start)
     return cursor is not None and cursor.generation == view.generation and view.oldest - 1 <= cursor.seq <= view.tail
-
-
-class _StartOver(Exception):
-    """Events were forgotten under a slow reader; this dialect has no word for it but a new connection."""
 
 
 class _Translation:
@@ -94,7 +88,9 @@ class _Translation:
             retry = b"retry: %d\n\n" % retry_milliseconds()
             return retry + b"".join(frame(encode_json(message), id=signal.cursor) for message in self._greeting)
         if isinstance(signal, Reset):
-            raise _StartOver
+            # This dialect has no word for it. The client comes back, with a place that cannot be served, and gets a
+            # snapshot.
+            raise Over
         if isinstance(signal, Heartbeat):
             # No data, so that nobody hears of it; the id makes a reconnect cheap.
             return f": keep-alive\nid: {signal.cursor}\n\n".encode()

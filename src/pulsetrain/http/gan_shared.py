@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -28,14 +27,14 @@ class Shared:
         self.starting = asyncio.Lock()
         self._streams: Counter[str] = Counter()
 
-    @contextlib.contextmanager
-    def stream(self, channel: str) -> Iterator[int]:
-        """Count a stream of `channel` while it is open; the number of them, with this one."""
+    def came(self, channel: str) -> int:
+        """A stream of `channel` opens; the number of them, with this one."""
         self._streams[channel] += 1
-        try:
-            yield self._streams[channel]
-        finally:
-            self._streams[channel] -= 1
+        return self._streams[channel]
+
+    def left(self, channel: str) -> None:
+        """A stream of `channel` has ended."""
+        self._streams[channel] -= 1
 
     def clients(self, channel: str) -> int:
         """How many streams of `channel` are open."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -23,9 +23,8 @@ from pulsetrain.wire.websocket import PING, message_frame
 from . import reading as readings
 from .delivery import Delivery, Wishes, retry_milliseconds
 from .errors import error_body
-from .transport import MessageProtocol, messages_of
-
-logger = logging.getLogger("pulsetrain.http")
+from .outlets import Messages
+from .transport import Gone, handshake_of
 
 SUBPROTOCOLS: dict[str, Format] = {"pulsetrain.v1.json": "json", "pulsetrain.v1.msgpack": "msgpack"}
 
@@ -69,129 +68,129 @@ class Translation:
         return message_frame(message, binary=self._format == "msgpack", window_bits=self._window_bits)
 
 
-class _Outlet:
-    """Out past ASGI: a frame is whole, so nothing can come between."""
+async def serve(scope: Scope, receive: Receive, send: Send, *, hub: Hub, first: Reading | None, wishes: Wishes) -> None:
+    """Accept this WebSocket; returns when it has begun. `first` is what the address asks for: subscription 0.
 
-    __slots__ = ("_protocol",)
-
-    def __init__(self, protocol: MessageProtocol) -> None:
-        self._protocol = protocol
-
-    @property
-    def idle(self) -> bool:
-        return self._protocol.idle
-
-    @property
-    def transport(self) -> asyncio.Transport:
-        return self._protocol.transport
-
-    def put(self, body: bytes) -> None:
-        self._protocol.transport.write(body)
-
-    async def write(self, body: bytes) -> None:
-        await self._protocol.writable.wait()
-        if self._protocol.open:
-            self._protocol.transport.write(body)
+    Raises BadRequest, before it is accepted, if the client speaks another subprotocol.
+    """
+    offered: list[str] = scope["subprotocols"]
+    subprotocol = next((name for name in offered if name in SUBPROTOCOLS), None)
+    if offered and subprotocol is None:
+        raise BadRequest(
+            f"The subprotocol {', '.join(offered)} is not spoken here.",
+            hint=f"Offer {' or '.join(SUBPROTOCOLS)}, or none.",
+        )
+    await receive()  # websocket.connect
+    await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
+    format: Format = SUBPROTOCOLS[subprotocol] if subprotocol else "json"
+    with contextlib.suppress(Gone):
+        Connection(scope, hub, format).begin(first, wishes)
 
 
 class Connection:
-    """One WebSocket, from its handshake to its close."""
+    """One WebSocket after its handshake. Everything that comes is a call; tasks are there only while there is work."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, hub: Hub) -> None:
-        """Raises BadRequest if the client speaks another subprotocol."""
-        offered: list[str] = scope["subprotocols"]
-        self._subprotocol = next((name for name in offered if name in SUBPROTOCOLS), None)
-        if offered and self._subprotocol is None:
-            raise BadRequest(
-                f"The subprotocol {', '.join(offered)} is not spoken here.",
-                hint=f"Offer {' or '.join(SUBPROTOCOLS)}, or none.",
-            )
-        self._format: Format = SUBPROTOCOLS[self._subprotocol] if self._subprotocol else "json"
-        self._receive, self._send = receive, send
+    __slots__ = (
+        "_admit", "_beat_slot", "_deliveries", "_first", "_format", "_hub", "_lane", "_only_run", "_outlet", "_stay",
+        "_tasks", "_wishes",
+    )  # fmt: skip
+
+    def __init__(self, scope: Scope, hub: Hub, format: Format) -> None:
+        """Raises Gone."""
+        self._format: Format = format
         self._hub = hub
         self._admit: Admit | None = scope.get(ADMIT)
         self._only_run: str | None = scope.get(ONLY_RUN)
-        self._protocol = messages_of(scope)
-        self._lane: Lane = hub.meter.lanes["websocket"]
         self._deliveries: dict[int, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._looker = asyncio.get_running_loop().call_later(PING_SECONDS, self._look)
-
-    async def run(self, first: Reading | None, wishes: Wishes) -> None:
-        """Serve until one side ends it. `first` is what the address asks for: subscription 0."""
-        await self._receive()  # websocket.connect
-        await self._send({"type": "websocket.accept", "subprotocol": self._subprotocol, "headers": []})
+        self._first: Reading | None = None
+        self._wishes = Wishes()
+        self._outlet = Messages(self)
+        self._outlet.begin(*handshake_of(scope).give_away(self._outlet))
+        self._lane: Lane = hub.meter.lanes["websocket"]
         self._lane.connections += 1
-        stay = self._hub.goodbye(lambda: self._spawn(self._bye(self._hub.closing or "restart")))
-        try:
-            refusal = self._hub.closing or ("busy" if self._hub.full else None)
-            if refusal is not None:
-                await self._bye(refusal)
-            elif await self._admitted():
-                self._say(op="ready", version=__version__, heartbeat_seconds=readings.HEARTBEAT_SECONDS)
-                if first is not None:
-                    self._open(0, first, wishes)
-                await self._listen()
-        finally:
-            stay()
-            self._looker.cancel()
-            self._lane.connections -= 1
-            for delivery in self._deliveries.values():
-                delivery.leave()
-            for task in self._tasks:
-                task.cancel()
+        self._stay = hub.goodbye(lambda: self._bye(hub.closing or "restart"))
+        self._beat_slot = hub.beats.after(PING_SECONDS, self._look)
+
+    def begin(self, first: Reading | None, wishes: Wishes) -> None:
+        """Say the first words."""
+        refusal = self._hub.closing or ("busy" if self._hub.full else None)
+        if refusal is not None:
+            self._bye(refusal)
+            return
+        self._first, self._wishes = first, wishes
+        if self._admit is None:
+            self._ready()
+        else:
+            asyncio.get_running_loop().call_later(AUTH_SECONDS, self._no_token)
+
+    def _ready(self) -> None:
+        self._admit = None
+        self._say(op="ready", version=__version__, heartbeat_seconds=readings.HEARTBEAT_SECONDS)
+        if self._first is not None:
+            self._open(0, self._first, self._wishes)
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._stay()
+        self._hub.beats.cancel(self._beat_slot, self._look)
+        self._lane.connections -= 1
+        for delivery in list(self._deliveries.values()):
+            delivery.leave()
+        for task in self._tasks:
+            task.cancel()
 
     # ---- what the client says ----
 
-    async def _admitted(self) -> bool:
-        """Whether the client may be here; where it came without a token, its first message has to bring one."""
-        if self._admit is None:
-            return True
+    def received(self, message: str | bytes) -> None:
+        """A message came; it is answered at once, or the connection ends with a code that says why."""
+        if isinstance(message, str) != (self._format == "json"):
+            self._outlet.close(WRONG_KIND, f"{self._format} was agreed")
+            return
         try:
-            async with asyncio.timeout(AUTH_SECONDS):
-                said = await self._next()
-            if said is None:
-                return False
-            token = said.get("token")
-            if said.get("op") == "auth" and isinstance(token, str):
-                self._only_run = await self._admit(token)
-                return True
-            reason = "the first message has to bring a token"
-        except TimeoutError:
-            reason = "no token came"
+            said = decode(self._format, message.encode() if isinstance(message, str) else message)
+        except MalformedMessage as problem:
+            self._outlet.close(MALFORMED if self._format == "json" else BAD_DATA, str(problem))
+            return
+        if self._admit is not None:
+            self._show_token(self._admit, said)
+            return
+        self._follow(said)
+
+    def _follow(self, said: dict[str, Any]) -> None:
+        op = said.get("op")
+        if op == "subscribe":
+            self._subscribe(said)
+        elif op == "unsubscribe":
+            self._unsubscribe(said)
+        elif op == "ping":
+            self._say(op="pong", id=said.get("id"))
+        elif op != "auth":  # a token where none is asked for does no harm
+            self._outlet.close(MALFORMED, f"unknown op {op!r}")
+
+    def _show_token(self, admit: Admit, said: dict[str, Any]) -> None:
+        token = said.get("token")
+        if said.get("op") == "auth" and isinstance(token, str) and not self._tasks:
+            task = asyncio.get_running_loop().create_task(self._try_token(admit, token))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            self._outlet.close(UNAUTHORIZED, "the first message has to bring a token")
+
+    async def _try_token(self, admit: Admit, token: str) -> None:
+        try:
+            self._only_run = await admit(token)
         except PulsetrainError as problem:
-            self._say(op="error", error=error_body(problem.code, problem.message, problem.hint)["error"])
-            reason = "the token is not valid here"
-        await self._close(UNAUTHORIZED, reason)
-        return False
+            self._refuse(None, problem)
+            self._outlet.close(UNAUTHORIZED, "the token is not valid here")
+            return
+        self._ready()
 
-    async def _listen(self) -> None:
-        while (said := await self._next()) is not None:
-            op = said.get("op")
-            if op == "subscribe":
-                await self._subscribe(said)
-            elif op == "unsubscribe":
-                self._unsubscribe(said)
-            elif op == "ping":
-                self._say(op="pong", id=said.get("id"))
-            elif op != "auth":  # a token where none is asked for does no harm
-                await self._close(MALFORMED, f"unknown op {op!r}"[:120])
+    def _no_token(self) -> None:
+        if self._admit is not None:
+            self._outlet.close(UNAUTHORIZED, "no token came")
 
-    async def _next(self) -> dict[str, Any] | None:
-        """The next message, or None when the connection is over."""
-        while (message := await self._receive())["type"] == "websocket.receive":
-            text: str | None = message.get("text")
-            body: bytes = message["bytes"] if text is None else text.encode()
-            if (text is None) != (self._format == "msgpack"):
-                await self._close(WRONG_KIND, f"{self._format} was agreed")
-                continue
-            try:
-                return decode(self._format, body)
-            except MalformedMessage as problem:
-                await self._close(MALFORMED if self._format == "json" else BAD_DATA, str(problem)[:120])
-        return None
-
-    async def _subscribe(self, said: dict[str, Any]) -> None:
+    def _subscribe(self, said: dict[str, Any]) -> None:
         sub = said.get("sub")
         try:
             if sub.__class__ is not int or not 0 <= sub <= _LAST_SUB:
@@ -205,7 +204,7 @@ class Connection:
             self._refuse(sub, problem)
             return
         if self._only_run is not None and reading.filter.runs != {self._only_run}:
-            await self._close(FORBIDDEN, "this token opens one run alone")
+            self._outlet.close(FORBIDDEN, "this token opens one run alone")
             return
         self._open(sub, reading, Wishes(reading.latest_seconds))
 
@@ -215,9 +214,8 @@ class Connection:
         if delivery is None:
             self._refuse(sub, BadRequest(f"There is no subscription {sub!r}."))
             return
-        cursor = delivery.cursor
-        delivery.leave()
-        self._say(op="unsubscribed", sub=sub, cursor=str(cursor))
+        delivery.stop()
+        self._say(op="unsubscribed", sub=sub, cursor=str(delivery.cursor))
 
     def _refuse(self, sub: Any, problem: PulsetrainError) -> None:
         self._say(op="error", sub=sub, error=error_body(problem.code, problem.message, problem.hint)["error"])
@@ -227,52 +225,38 @@ class Connection:
     def _open(self, sub: int, reading: Reading, wishes: Wishes) -> None:
         subscription = readings.subscribe(self._hub, reading)
         generation = subscription.cursor.generation
-        translation = Translation(self._format, sub, generation, self._protocol.window_bits)
-        outlet = _Outlet(self._protocol)
-        delivery = Delivery(self._hub, subscription, translation, outlet, self._lane, wishes)
-        self._deliveries[sub] = delivery
-        self._spawn(self._deliver(delivery))
+        translation = Translation(self._format, sub, generation, self._outlet.window_bits)
+        delivery = self._deliveries[sub] = Delivery(
+            self._hub, subscription, translation, self._outlet, self._lane, self._hub.beats, wishes=wishes,
+            on_end=self._ended,
+        )  # fmt: skip
+        delivery.start()
 
-    async def _deliver(self, delivery: Delivery) -> None:
-        await delivery.run()
+    def _ended(self, delivery: Delivery) -> None:
         if delivery.ended == "finished":
-            await self._bye("finished")
+            self._bye("finished")
+        elif delivery.ended == "over":
+            self._outlet.close(INTERNAL, "something went wrong in the server")
 
-    async def _bye(self, reason: str) -> None:
+    def _bye(self, reason: str) -> None:
         self._say(op="bye", reason=reason, retry_seconds=retry_milliseconds() / 1000)
-        await self._close(_CODE_OF_BYE.get(reason, RESTART), reason)
-
-    async def _close(self, code: int, reason: str) -> None:
-        if self._protocol.open:
-            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        self._outlet.close(_CODE_OF_BYE.get(reason, RESTART), reason)
 
     def _say(self, **message: Any) -> None:
-        transport = self._protocol.transport
-        if not self._protocol.open:
+        transport = self._outlet.transport
+        if not self._outlet.open:
             return
         if transport.get_write_buffer_size() > _MOST_WAITING:
             transport.abort()
             return
-        transport.write(message_frame(encode(self._format, message), binary=self._format == "msgpack"))
+        self._outlet.put(message_frame(encode(self._format, message), binary=self._format == "msgpack"))
 
     def _look(self) -> None:
         """Tell a client that is there, however quiet, from one that is gone behind a proxy that is not."""
-        quiet = time.monotonic() - self._protocol.heard_at
+        quiet = time.monotonic() - self._outlet.heard_at
         if quiet >= 2 * PING_SECONDS:
-            self._protocol.transport.abort()
+            self._outlet.transport.abort()
             return
-        if quiet >= 0.9 * PING_SECONDS and self._protocol.open:
-            self._protocol.transport.write(PING)
-        self._looker = asyncio.get_running_loop().call_later(PING_SECONDS, self._look)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (problem := task.exception()) is not None:
-            logger.error("A WebSocket failed", exc_info=problem)
-            if self._protocol.open:
-                self._spawn(self._close(INTERNAL, "something went wrong in the server"))
+        if quiet >= 0.9 * PING_SECONDS and self._outlet.open:
+            self._outlet.put(PING)
+        self._beat_slot = self._hub.beats.after(PING_SECONDS, self._look)

@@ -128,7 +128,7 @@ class Run:
         self._finished = False
         self._commands: Commands | None = None
         self._writer: SpoolWriter | None = None
-        self._row: Callable[[int | None, dict[str, Any]], None] = self._first_row
+        self._row: Callable[[int | None, Mapping[str, Any]], None] = self._first_row
         if folder is not None:
             self._commands = Commands(folder)
             self._open()
@@ -144,15 +144,11 @@ class Run:
         survives the death of the process.
         """
         try:
-            for key, value in metrics.items():
-                kind = value.__class__
-                if (kind is not float and kind is not int) or key.__class__ is not str:
-                    raise TypeError
             if step is None:
                 step = self._step + 1
             elif step.__class__ is not int:
                 raise TypeError
-            self._row(step, metrics)  # type: ignore[arg-type]  # any mapping with items() is encoded or raises
+            self._row(step, metrics)
             self._step = step
         except Exception as problem:  # noqa: BLE001  # never into training
             self._log_carefully(metrics, step, problem)
@@ -321,7 +317,7 @@ class Run:
                 self._row = self._writer.row
             return self._writer
 
-    def _first_row(self, step: int | None, values: dict[str, Any]) -> None:
+    def _first_row(self, step: int | None, values: Mapping[str, Any]) -> None:
         if self._finished:
             raise ValueError("the run has ended")
         self._open().row(step, values)

@@ -15,7 +15,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,11 +24,12 @@ from zlib import crc32
 
 import msgspec
 
-from pulsetrain.wire.spool import HEADER_SIZE, MAX_BODY, frame, pack_header, scan
+from pulsetrain.wire.spool import HEADER_SIZE, MAX_BODY, PACKED, Packing, Unpacker, frame, pack_header, scan
 
 _WINDOW = 256 * 1024
 _CHUNK = 1024 * 1024
-_PATIENCE = 1.0
+_PATIENCE = 30
+"""Seconds for another thread to come to an end with its record: a number may have to wait for its GPU first."""
 _POPULATE_WRITE = 23
 """madvise(2) MADV_POPULATE_WRITE, Linux 5.14: makes all pages writable now, not each at its first touch."""
 
@@ -54,6 +56,10 @@ class SpoolWriter:
         self._map: mmap.mmap | None = None
         self._put: Callable[[bytes], object] = _no_room
         """Copies a record to where the next one belongs, and moves on; ValueError if it does not fit there."""
+        self._keys: tuple[str, ...] = ()
+        """Those that the last row of metrics had."""
+        self._packing: Packing | None = None
+        """How the next row is packed, if it has them too."""
         self._base = 0
         """Where the window begins in the file; without one, where the next record goes."""
         self._mappable = True
@@ -61,16 +67,25 @@ class SpoolWriter:
         if os.fstat(self._descriptor).st_size:
             self._continue(path)
 
-    def row(self, step: int | None, values: dict[str, Any]) -> None:
-        """Append one row of metrics. Raises OSError (disk full), or TypeError and others for what has no encoding."""
+    def row(self, step: int | None, values: Mapping[str, Any]) -> None:
+        """Append one row of metrics. Raises OSError (disk full), or TypeError and others for what is no plain row."""
         try:
             self._turn.pop()
         except IndexError:
-            self._wait(lambda: self.row(step, values))
+            self._wait(partial(self.row, step, values))
             return
         try:
-            number = self.rows + 1
-            body = _encode((number, "m", _now(), step, values))
+            number, packing, body = self.rows + 1, self._packing, None
+            # A dict and no other mapping: looking into a defaultdict would add to it.
+            if packing is not None and values.__class__ is dict and len(values) == packing.width:
+                try:
+                    body = packing.pack(*((PACKED, number, _now(), step) + packing.pick(values)))  # noqa: RUF005  # slower
+                except Exception:  # noqa: BLE001  # other keys, or whatever the code of a foreign number raises
+                    packing = None
+            else:
+                packing = None
+            if body is None:
+                body = self._body_with_keys(number, step, values)
             record = pack_header(len(body), crc32(body)) + body
             # Counted first: when Ctrl-C comes after the copy, a reader may have the record already.
             self.rows = number
@@ -79,17 +94,36 @@ class SpoolWriter:
             except ValueError:
                 self.rows = number - 1
                 self._append(record, number)
+            if packing is None:
+                self._learn(values)
         finally:
             self._turn.append(None)
         if self._waiting:
             self._drain()
+
+    def _body_with_keys(self, number: int, step: int | None, values: Mapping[str, Any]) -> bytes:
+        """The body of a row that says its keys. Raises TypeError and others for what is no plain row."""
+        for key, value in values.items():
+            kind = value.__class__
+            if (kind is not float and kind is not int) or key.__class__ is not str:
+                raise TypeError("This is not a row of plain numbers.")
+        # Whatever comes before the row is known to be written, even Ctrl-C: nothing is packed under the old keys now.
+        self._packing = None
+        return _encode((number, "m", _now(), step, values))
+
+    def _learn(self, values: Mapping[str, Any]) -> None:
+        """The row that was written says its keys; those after it may be packed."""
+        before, self._keys = self._keys, (*values,)
+        # Not at once: keys that take turns would need a new packing for each row.
+        if before and before == self._keys:
+            self._packing = Packing(values)
 
     def record(self, type: str, data: dict[str, Any], count: int = 1) -> None:
         """Append a record of `count` rows. Raises OSError, or TypeError and others for what has no encoding."""
         try:
             self._turn.pop()
         except IndexError:
-            self._wait(lambda: self.record(type, data, count))
+            self._wait(partial(self.record, type, data, count))
             return
         try:
             # A record of many rows carries the number of its first one.
@@ -136,16 +170,25 @@ class SpoolWriter:
         if _writing(self, sys._getframe(2)):
             self._waiting.append(write)
             return
-        deadline = time.monotonic() + _PATIENCE
-        while not self._turn:
-            time.sleep(0.0001)
-            if time.monotonic() > deadline:
-                others = (frame for id, frame in sys._current_frames().items() if id != threading.get_ident())
-                if any(_writing(self, frame) for frame in others):
-                    raise TimeoutError("another thread does not come to an end with its record")
+        for _ in range(_PATIENCE):
+            if self._turn_comes(1.0):
+                break
+            others = (frame for id, frame in sys._current_frames().items() if id != threading.get_ident())
+            if not any(_writing(self, frame) for frame in others):
                 # Ctrl-C came in the one moment between taking the token and being ready to give it back.
                 self._turn.append(None)
+                break
+        else:
+            raise TimeoutError("another thread does not come to an end with its record")
         write()
+
+    def _turn_comes(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self._turn:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.0001)
+        return True
 
     def _drain(self) -> None:
         """Write what a signal handler logged while a record was being written."""
@@ -211,11 +254,8 @@ class SpoolWriter:
 
     def _continue(self, path: Path) -> None:
         """Find the end of what an earlier writer of this file left, and clear what is torn behind it."""
-        last = None
-        for body, self._base in bodies(path):  # the place after the last one stays
-            last = body
-        if last is not None:
-            self.rows = last_row(last)
+        for record, self._base in records(path):  # the place after the last one stays
+            self.rows = record[0] if record[1] == "m" else record[0] + rows_in(record[1], record[3]) - 1
         os.ftruncate(self._descriptor, self._base)
 
 
@@ -235,8 +275,9 @@ def _writing(writer: SpoolWriter, frame: FrameType | None) -> bool:
 _WRITING = {SpoolWriter.row.__code__, SpoolWriter.record.__code__, SpoolWriter.close.__code__}
 
 
-def bodies(path: Path) -> Iterator[tuple[bytes, int]]:
+def records(path: Path) -> Iterator[tuple[list[Any], int]]:
     """The whole records of a file, each with the place where it ends. Raises OSError."""
+    decode = Unpacker().decode
     with path.open("rb") as file:
         place, size = 0, _CHUNK
         while True:
@@ -245,19 +286,12 @@ def bodies(path: Path) -> Iterator[tuple[bytes, int]]:
             found = scan(piece)
             for body in found.bodies:
                 place += HEADER_SIZE + len(body)
-                yield body, place
+                yield decode(body), place
             if len(piece) < size or (found.bodies and found.end == "zeros"):
                 return
             size = _CHUNK if found.bodies else MAX_BODY + HEADER_SIZE
             if not found.bodies and len(piece) >= size:
                 return
-
-
-def last_row(body: bytes) -> int:
-    """The number of the last row in a record's body."""
-    record = msgspec.msgpack.decode(body)
-    number: int = record[0]
-    return number if record[1] == "m" else number + rows_in(record[1], record[3]) - 1
 
 
 def rows_in(type: str, data: dict[str, Any]) -> int:

@@ -7,14 +7,14 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import psutil
 
 from pulsetrain.model.runs import FINAL
 from pulsetrain.sdk.attach import identity
 from pulsetrain.sdk.folder import SUPERVISOR, Note, SpoolFolder
-from pulsetrain.sdk.spool import SpoolWriter, bodies
+from pulsetrain.sdk.spool import SpoolWriter, records
 
 from . import ending
 from .ship import Shipper
@@ -70,7 +70,7 @@ def _write_end(folder: SpoolFolder, note: Note) -> None:
     """See to it that nothing of the run lives, and that its end is in the spool. Raises OSError."""
     left = 0 if note.attached is not None else _end_leftovers(folder)
     own = folder.producer(SUPERVISOR)
-    if own.exists() and any(_is_end(body) for body, _ in bodies(own)):
+    if own.exists() and any(_is_end(record) for record, _ in records(own)):
         return
     outcome = folder.outcome() if note.attached is not None else None
     if outcome is not None:
@@ -83,8 +83,7 @@ def _write_end(folder: SpoolFolder, note: Note) -> None:
     writer.close()
 
 
-def _is_end(body: bytes) -> bool:
-    record = msgspec.msgpack.decode(body)
+def _is_end(record: list[Any]) -> bool:
     return record[1] == "run.status" and record[3].get("state") in FINAL
 
 

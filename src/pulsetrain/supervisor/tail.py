@@ -8,12 +8,10 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from pulsetrain.model.events import iso_time
 from pulsetrain.model.records import json_number
 from pulsetrain.sdk.spool import rows_in
-from pulsetrain.wire.spool import HEADER_SIZE, scan
+from pulsetrain.wire.spool import HEADER_SIZE, Unpacker, scan
 
 _CHUNK = 256 * 1024
 _AHEAD = 20_000
@@ -25,20 +23,17 @@ _BYTES_OF_A_BATCH = 2 * 1024 * 1024
 _NOTHING = (b"", bytes(HEADER_SIZE))
 """What is read where no record has been written."""
 
-_decode = msgspec.msgpack.Decoder(list[Any]).decode
-
 
 class Row:
     """One spool record: `count` rows from number `n` on. `size` is that of its body in bytes."""
 
     __slots__ = ("count", "data", "n", "size", "step", "time", "type")
 
-    def __init__(self, body: bytes) -> None:
-        record = _decode(body)
+    def __init__(self, record: list[Any], size: int) -> None:
         self.n: int = record[0]
         self.type: str = record[1]
         self.time: float = record[2]
-        self.size = len(body)
+        self.size = size
         self.step: int | None = None
         self.count = 1
         if self.type == "m":
@@ -66,6 +61,7 @@ class Tail:
         """Whether nothing more of this file can be shipped."""
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._offset = 0
+        self._unpacker = Unpacker()
         self._pending: deque[Row] = deque()
         self._rows = 0
 
@@ -94,7 +90,7 @@ class Tail:
                     continue
                 return any_read
             for body in found.bodies:
-                self._take(Row(body))
+                self._take(Row(self._unpacker.decode(body), len(body)))
             self._offset += found.size
             any_read = True
             if len(piece) < size or found.end == "zeros":

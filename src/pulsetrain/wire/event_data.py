@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
+from pulsetrain.model.events import Event
 from pulsetrain.model.runs import State
 
 UnixSeconds = Annotated[float, Meta(description="Unix seconds.")]
@@ -176,7 +177,26 @@ class DatasetDeleted(msgspec.Struct, frozen=True):
     id: str
 
 
-EVENT_DATA: dict[str, type[msgspec.Struct]] = {
+EventData: TypeAlias = (
+    RunCreated
+    | RunStatus
+    | RunLease
+    | RunStage
+    | RunProgress
+    | RunMetrics
+    | RunLog
+    | RunResult
+    | RunArtifact
+    | RunSystem
+    | CommandRequested
+    | CommandApplied
+    | CommandRejected
+    | DatasetCreated
+    | DatasetDeleted
+)
+"""Any of them, for `match`."""
+
+EVENT_DATA: dict[str, type[EventData]] = {
     "run.created": RunCreated,
     "run.status": RunStatus,
     "run.lease": RunLease,
@@ -194,3 +214,14 @@ EVENT_DATA: dict[str, type[msgspec.Struct]] = {
     "dataset.deleted": DatasetDeleted,
 }
 """Every event type of protocol version 1."""
+
+
+def typed(event: Event) -> EventData | None:
+    """The data of `event` as its type; None where this version does not know the type, or the data is no such thing."""
+    kind = EVENT_DATA.get(event.type)
+    if kind is None:
+        return None
+    try:
+        return msgspec.convert(event.data, kind)
+    except msgspec.ValidationError:
+        return None

@@ -151,7 +151,7 @@ def test_what_is_committed_while_the_hub_announces_is_announced_too(tmp_path: Pa
         for _ in range(2):
             await log.append(lambda _: [NewEvent("dataset.created", {"id": "x"})])
         following = asyncio.create_task(follower.follow(lambda: True))
-        while follower.reader._waiting is None:  # noqa: ASYNC110 (nothing says that it waits)
+        while follower.reader._wake is None:  # noqa: ASYNC110 (nothing says that it waits)
             await asyncio.sleep(0)
         announce(held[0])
         announce(held[1])

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from pulsetrain.http.delivery import STALL_SECONDS, Watch
-from pulsetrain.http.transport import chunked, unread_bytes
+from pulsetrain.http.outlets import chunked, unread_bytes
 
 
 class Transport:
@@ -33,14 +33,17 @@ def watching(body: Callable[[Transport, Watch], None]) -> Transport:
     transport = Transport()
 
     async def main() -> None:
-        watch = Watch(cast(asyncio.Transport, transport), lambda: None)
-        watch.begin()
-        watch._since = 0.0
-        body(transport, watch)
-        watch.end()
+        body(transport, started(transport, 0.0))
 
     asyncio.run(main())
     return transport
+
+
+def started(transport: Transport, second: float) -> Watch:
+    """A watch over a write that began at `second`."""
+    watch = Watch(cast(asyncio.Transport, transport), lambda: None)
+    watch._since = second
+    return watch
 
 
 def test_a_slow_socket_is_waited_for_and_a_dead_one_is_not() -> None:
@@ -60,10 +63,9 @@ def test_a_slow_socket_is_waited_for_and_a_dead_one_is_not() -> None:
 def test_a_write_that_ended_is_progress() -> None:
     def body(transport: Transport, watch: Watch) -> None:
         for second in range(0, 300, 5):
-            watch.begin()
-            watch._since = float(second)
-            watch.look(float(second))
-            watch.end()
+            write = started(transport, float(second))
+            write.look(float(second))
+            write.end()
 
     assert not watching(body).aborted
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pulsetrain.core.hub import HubPage
-from pulsetrain.http.gan_dashboard import _StartOver, _Translation
+from pulsetrain.http.delivery import Over
+from pulsetrain.http.gan_dashboard import _Translation
 from pulsetrain.model.events import Event
 from pulsetrain.model.log import Stored
 from pulsetrain.wire.codec import event_to_json
@@ -38,7 +39,7 @@ def test_live_and_bye_are_not_said() -> None:
 
 
 def test_a_gap_ends_the_stream_so_that_the_client_begins_anew() -> None:
-    with pytest.raises(_StartOver):
+    with pytest.raises(Over):
         translation().signal(Reset("trimmed", "abcdefgh-9", 9, 9, "/api/runs"))
 
 

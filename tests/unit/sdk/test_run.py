@@ -7,12 +7,12 @@ import subprocess
 import sys
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,11 +23,11 @@ from pulsetrain.sdk import warn
 from pulsetrain.sdk.control import Command, CommandWriter
 from pulsetrain.sdk.folder import SpoolFolder
 from pulsetrain.sdk.run import Run
-from pulsetrain.sdk.spool import bodies
+from pulsetrain.sdk.spool import records as spooled
 
 
 def records(path: Path) -> list[list[Any]]:
-    return [msgspec.msgpack.decode(body) for body, _ in bodies(path)]
+    return [record for record, _ in spooled(path)]
 
 
 @pytest.fixture
@@ -90,6 +90,37 @@ def test_what_is_none_is_left_out_and_said_once(run: Run, capsys: pytest.Capture
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 4
     assert all(line.startswith("pulsetrain: ") for line in said)
+
+
+def test_after_many_plain_rows_too(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        run.log({"loss": 1.0, "count": 1})
+    run.log({"loss": np.float32(0.5), "count": np.int64(2)})
+    run.log({"loss": True, "count": False})
+    run.log({"count": 3, "loss": 2})
+    run.log({"loss": "1.5", "count": 4})
+    run.log({"loss": None, "count": 5})
+    run.log({"loss": [1.0], "count": 6})
+    run.log({("loss",): 1.0, "count": 7})
+    run.log({"loss": 1.0, "count": 0.5})
+    run.log({"loss": 2**80, "count": 2**70})
+    lazy: defaultdict[str, float] = defaultdict(float, {"loss": 1.0, "other": 2.0})
+    run.log(lazy)
+    assert list(lazy) == ["loss", "other"]
+    assert [values for _, values in rows(run)][3:] == [
+        {"loss": 0.5, "count": 2},
+        {"loss": 1, "count": 0},
+        {"count": 3, "loss": 2},
+        {"count": 4},
+        {"count": 5},
+        {"count": 6},
+        {"('loss',)": 1.0, "count": 7},
+        {"loss": 1.0, "count": 0.5},
+        {"loss": float(2**80), "count": float(2**70)},
+        {"loss": 1.0, "other": 2.0},
+    ]
+    assert [step for step, _ in rows(run)] == list(range(1, 14))
+    assert capsys.readouterr().err.count("'loss' is not a number") == 1
 
 
 class Hostile:

@@ -6,17 +6,25 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pulsetrain.sdk.spool import SpoolWriter, bodies
+from pulsetrain.sdk import spool
+from pulsetrain.sdk.spool import SpoolWriter
+from pulsetrain.wire.codec import encode_msgpack
+from pulsetrain.wire.spool import PACKED, frame, scan
 
 
 def records(path: Path) -> list[list[Any]]:
-    return [msgspec.msgpack.decode(body) for body, _ in bodies(path)]
+    return [record for record, _ in spool.records(path)]
 
 
 def test_rows_and_records_are_numbered_together(tmp_path: Path) -> None:
@@ -127,6 +135,165 @@ def test_a_turn_that_nobody_gave_back_is_taken_after_a_while(tmp_path: Path) -> 
     writer.row(3, {"loss": 1.0})
     writer.close()
     assert [record[0] for record in records(path)] == [1, 2, 3]
+
+
+number = st.one_of(st.floats(), st.integers(-(2**63), 2**63 - 1), st.sampled_from([0, 0.0, -0.0, 2**53 + 1]))
+row = st.one_of(
+    st.lists(number, min_size=2, max_size=2).map(lambda two: dict(zip("ab", two, strict=True))),
+    st.lists(number, min_size=2, max_size=2).map(lambda two: dict(zip("ba", two, strict=True))),
+    st.dictionaries(st.sampled_from("abc"), number, max_size=3),
+)
+step = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(step, row), max_size=40))
+def test_rows_come_back_whatever_keys_and_kinds_follow_each_other(written: list[tuple[Any, dict[str, Any]]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sdk-1.spool"
+        writer = SpoolWriter(path)
+        for at, values in written:
+            writer.row(at, values)
+        writer.close()
+        found = records(path)
+    assert [record[0] for record in found] == list(range(1, len(written) + 1))
+    for (at, values), record in zip(written, found, strict=True):
+        assert record[3] == at
+        assert record[4].keys() == values.keys()
+        for key, value in values.items():
+            # A column that began with floats goes on with floats; all else is exact.
+            same = value if record[4][key].__class__ is value.__class__ else float(value)
+            assert repr(record[4][key]) == repr(same)
+
+
+def packed(path: Path) -> list[int]:
+    """The numbers of the rows that do not say their keys."""
+    return [record[0] for body, record in zip(scan(path.read_bytes()).bodies, records(path), strict=True)
+            if body[0] == PACKED]  # fmt: skip
+
+
+def test_rows_with_the_keys_of_the_two_before_are_packed(tmp_path: Path) -> None:
+    path = tmp_path / "sdk-1.spool"
+    writer = SpoolWriter(path)
+    for keys in ("ab", "ab", "ab", "ab", "ba", "c", "ab", "c", "ab", "ab", "ab"):
+        writer.row(1, dict.fromkeys(keys, 1.0))
+    writer.close()
+    assert ["".join(record[4]) for record in records(path)] == [
+        "ab",
+        "ab",
+        "ab",
+        "ab",
+        "ab",
+        "c",
+        "ab",
+        "c",
+        "ab",
+        "ab",
+        "ab",
+    ]
+    # The order of a dict's keys is no difference.
+    assert packed(path) == [3, 4, 5, 11]
+
+
+def test_a_row_that_was_not_written_names_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sdk-1.spool"
+    writer = SpoolWriter(path)
+    for _ in range(3):
+        writer.row(1, {"a": 1.0})
+
+    def no_room(*_: object) -> None:
+        raise OSError
+
+    with monkeypatch.context() as full:
+        full.setattr(writer, "_put", spool._no_room)
+        full.setattr(writer, "_append", no_room)
+        for _ in range(3):
+            with pytest.raises(OSError):
+                writer.row(2, {"b": 2.0})
+    writer.row(3, {"a": 3.0})
+    writer.row(3, {"b": 4.0})
+    writer.close()
+    assert [record[3:] for record in records(path)][2:] == [[1, {"a": 1.0}], [3, {"a": 3.0}], [3, {"b": 4.0}]]
+
+
+def test_ctrl_c_behind_a_row_mixes_up_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sdk-1.spool"
+    writer = SpoolWriter(path)
+    for _ in range(3):
+        writer.row(1, {"a": 1.0})
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as pressed:
+        pressed.setattr(writer, "_learn", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            writer.row(2, {"b": 2.0})
+    for _ in range(3):
+        writer.row(3, {"a": 3.0})
+    writer.close()
+    assert [record[4] for record in records(path)] == [{"a": 1.0}] * 3 + [{"b": 2.0}] + [{"a": 3.0}] * 3
+
+
+class Slow:
+    """A number that has to wait for its device."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self.meanwhile = meanwhile
+
+    def __float__(self) -> float:
+        self.meanwhile()
+        return 0.5
+
+
+def test_a_number_that_lets_its_row_wait_loses_nobody_elses(tmp_path: Path) -> None:
+    path = tmp_path / "sdk-1.spool"
+    writer = SpoolWriter(path)
+    begun = threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        time.sleep(1.3)  # longer than the one moment after which a turn may be nobody's
+
+    for _ in range(3):
+        writer.row(1, {"a": 1.0})
+    thread = threading.Thread(target=writer.row, args=(2, {"a": Slow(wait)}))
+    thread.start()
+    begun.wait()
+    writer.row(3, {"b": 1.0})
+    thread.join()
+    writer.close()
+    assert [record[3] for record in records(path)] == [1, 1, 1, 2, 3]
+
+
+def test_a_number_that_logs_itself_comes_after_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "sdk-1.spool"
+    writer = SpoolWriter(path)
+    for _ in range(3):
+        writer.row(1, {"a": 1.0})
+    writer.row(2, {"a": Slow(lambda: writer.row(3, {"a": 2.0}))})
+    writer.close()
+    assert [record[3:] for record in records(path)][3:] == [[2, {"a": 0.5}], [3, {"a": 2.0}]]
+
+
+def test_a_file_of_an_earlier_version_is_read_and_continued(tmp_path: Path) -> None:
+    path = tmp_path / "sdk-1.spool"
+    rows = [[n, "m", 1.5, n, {"loss": n / 2}] for n in range(1, 6)]
+    path.write_bytes(b"".join(frame(encode_msgpack(one)) for one in rows))
+    assert records(path) == rows
+    writer = SpoolWriter(path)
+    for n in range(6, 10):
+        writer.row(n, {"loss": n / 2})
+    writer.close()
+    second = SpoolWriter(path)
+    assert second.rows == 9
+    second.row(10, {"loss": 5.0})
+    second.close()
+    assert [(record[0], record[3], record[4]) for record in records(path)] == [
+        (n, n, {"loss": n / 2}) for n in range(1, 11)
+    ]
+    # A writer says the keys itself: those before it may be on a piece that is torn off.
+    assert packed(path) == [8, 9]
 
 
 FULL = """

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from pulsetrain.sdk.spool import SpoolWriter, bodies
+from pulsetrain.sdk.spool import SpoolWriter, records
 from pulsetrain.supervisor.capture import Capture, Stream
 
 
@@ -21,7 +19,7 @@ class Printed:
         self.capture = Capture(self.writer, lambda: self.sdk, lambda _: None)
 
     def records(self, type: str) -> list[list[Any]]:
-        found = [msgspec.msgpack.decode(body) for body, _ in bodies(self.path)]
+        found = [record for record, _ in records(self.path)]
         return [record for record in found if record[1] == type]
 
     def metrics(self) -> list[tuple[int | None, dict[str, float]]]:

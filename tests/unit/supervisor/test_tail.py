@@ -34,7 +34,7 @@ def rows_of(items: list[tuple[str, Any, Any]]) -> list[Row]:
             record = [n, kind, 1.5, {"lines": [{"text": text} for text in value]}]
         else:
             record = [n, kind, 1.5, {"percent": value}]
-        rows.append(Row(encode_msgpack(record)))
+        rows.append(Row(record, len(encode_msgpack(record))))
         n = rows[-1].last + 1
     return rows
 
@@ -134,19 +134,37 @@ def test_a_record_larger_than_a_chunk_is_read(tmp_path: Path) -> None:
     tail.close()
 
 
+@pytest.mark.parametrize("rows", [2, 5])
 @pytest.mark.parametrize("cut", [1, 5, 9, 20])
-def test_half_a_record_is_not_there_yet(tmp_path: Path, cut: int) -> None:
+def test_half_a_record_is_not_there_yet(tmp_path: Path, cut: int, rows: int) -> None:
     path = tmp_path / "sdk-1.spool"
     writer = SpoolWriter(path)
-    writer.row(1, {"a": 1.0})
-    writer.row(2, {"a": 2.0})
+    for step in range(1, rows + 1):
+        writer.row(step, {"a": 1.0})
     writer.close()
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
     tail = Tail(path, "sdk-1")
     tail.read()
-    assert [row.n for row in tail.pending] == [1]
+    assert [row.n for row in tail.pending] == list(range(1, rows))
     path.write_bytes(whole)
     tail.read()
-    assert [row.n for row in tail.pending] == [1, 2]
+    assert [row.n for row in tail.pending] == list(range(1, rows + 1))
+    tail.close()
+
+
+def test_packed_rows_are_read_as_they_come_and_again(tmp_path: Path) -> None:
+    path = tmp_path / "sdk-1.spool"
+    writer, tail = SpoolWriter(path), Tail(path, "sdk-1")
+    for step in range(10):
+        writer.row(step, {"a": step / 4, "b": step})
+        tail.read()
+    writer.row(10, {"c": 1.0})
+    writer.row(11, {"a": 0.5, "b": 1})
+    writer.close()
+    tail.read()
+    expected = [(step, {"a": step / 4, "b": step}) for step in range(10)] + [(10, {"c": 1.0}), (11, {"a": 0.5, "b": 1})]
+    assert [(row.step, row.data) for row in tail.pending] == expected
+    tail.rewind(5)
+    assert [(row.step, row.data) for row in tail.pending] == expected[4:]
     tail.close()

@@ -1,0 +1,233 @@
+"""The client of a pulsetrain server for asyncio: `Client` with `await` and `async for`.
+
+    async with pulsetrain.AsyncClient() as client:
+        async for run, news in client.follow(id): ...
+
+It holds no decision of its own: see `client.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from pulsetrain.model.errors import PulsetrainError
+from pulsetrain.model.runs import Run
+from pulsetrain.model.trainers import Trainer
+
+from . import calls
+from .address import Address, landing, refusal
+from .answers import Dataset, LogPage, News, RunList, SeriesPage, Snapshot
+from .calls import Call
+from .finding import MOST, meant
+from .plan import Ask, HangUp, Listen, Pause, Plan, Read, Say, Step, download
+from .reader import Pace, Reader, follow
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """`Client` for asyncio; each method is that of `Client` and says the same.
+
+    An iterator may be cancelled at any point, and its connection closes with it. One that is left by `break` closes
+    when it is collected; `contextlib.aclosing` closes it at once.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        name: str = "client",
+        timeout_seconds: float = 30.0,
+        pace: Pace | None = None,
+    ) -> None:
+        import httpx
+
+        self._address = Address(url, token, name, timeout_seconds)
+        self._pace = pace
+        try:
+            self._http = httpx.AsyncClient(**self._address.options())
+        except (httpx.InvalidURL, ValueError) as problem:
+            raise self._address.no_address(problem) from None
+
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return self._address.url
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    def events(
+        self,
+        cursor: str = "now",
+        *,
+        runs: Sequence[str] = (),
+        types: Sequence[str] = (),
+        latest: float | None = None,
+        patient: bool = False,
+    ) -> AsyncGenerator[News, None]:
+        """The log from `cursor` on, without end, as `Client.events`."""
+        reader = Reader(cursor, runs=runs, types=types, latest=latest, patient=patient, pace=self._pace)
+        return self._carry_out(reader.plan())
+
+    def follow(self, run: str) -> AsyncGenerator[tuple[Run, News], None]:
+        """The run now, and again after each of its events, until it has ended, as `Client.follow`."""
+        return self._carry_out(follow(run, pace=self._pace))
+
+    async def wait(self, run: str) -> Run:
+        """The run, once it has ended."""
+        async for state, _ in self.follow(run):
+            ended = state
+        return ended
+
+    async def start(
+        self,
+        trainer: str,
+        *,
+        dataset: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        resume_from: str | None = None,
+    ) -> Snapshot:
+        """Have the server start a run. Raises Refused, for instance `bad_parameters`."""
+        call = calls.start(
+            trainer, dataset=dataset, parameters=parameters, name=name, tags=tags, resume_from=resume_from
+        )
+        return await self._ask(call)
+
+    async def stop(self, run: str, grace_seconds: float | None = None) -> str:
+        """Ask a run to stop; the id of the command. Raises Refused (`run_not_active`)."""
+        return await self._ask(calls.stop(run, grace_seconds))
+
+    async def command(self, run: str, name: str, arguments: Mapping[str, Any] | None = None) -> str:
+        """Ask a run to do something; the id of the command, which `command.applied` or `.rejected` will answer."""
+        return await self._ask(calls.command(run, name, arguments or {}))
+
+    async def runs(self, limit: int = 200) -> RunList:
+        """The newest runs, newest first."""
+        return await self._ask(calls.runs(limit))
+
+    async def run(self, id: str) -> Snapshot:
+        """The run with exactly this id. Raises Refused (`run_not_found`)."""
+        return await self._ask(calls.run(id))
+
+    async def find_run(self, text: str) -> Run:
+        """The run with this id, with the only id that begins so, or the newest with this name. Raises RunNotFound."""
+        return meant((await self.runs(MOST)).runs, text)
+
+    async def logs(self, run: str, *, before: int | None = None, limit: int = 1000) -> LogPage:
+        """The newest `limit` lines (before the event `before`), oldest first."""
+        return await self._ask(calls.logs(run, before, limit))
+
+    async def series(self, run: str, *keys: str) -> SeriesPage:
+        """All points of the run's metrics, or of those named."""
+        return await self._ask(calls.series(run, keys))
+
+    async def artifact(self, run: str, name: str, path: Path | str) -> Path:
+        """Download a file that the run made to `path`, which is there only once it is whole."""
+        with landing(Path(path)) as file:
+            async for piece in self._carry_out(download(calls.artifact(run, name))):
+                file.write(piece)
+        return Path(path)
+
+    async def trainers(self) -> list[Trainer]:
+        """What the server can train."""
+        return await self._ask(calls.trainers())
+
+    async def datasets(self) -> list[Dataset]:
+        """The data sets of the server."""
+        return await self._ask(calls.datasets())
+
+    async def upload(self, file: Path | str) -> Dataset:
+        """Upload a CSV file. Raises Refused (`bad_table`, `too_large`) or OSError."""
+        return await self._ask(calls.upload(Path(file)))
+
+    async def _ask(self, call: Call[T]) -> T:
+        with self._address.sending(call) as request:
+            response = await self._http.request(**request)
+        return self._address.answer(call, response)
+
+    async def _carry_out(self, plan: Plan[T]) -> AsyncGenerator[T, None]:
+        """Do what `plan` wants and hand on what it says."""
+        line = _Line(self._address, self._http)
+        try:
+            step = next(plan)
+            while True:
+                if isinstance(step, Say):
+                    yield step.item
+                    step = next(plan)
+                    continue
+                try:
+                    answer = await self._do(step, line)
+                except PulsetrainError as problem:
+                    step = plan.throw(problem)
+                else:
+                    step = plan.send(answer)
+        except StopIteration:
+            return
+        finally:
+            await line.hang_up()
+
+    async def _do(self, step: Step, line: _Line) -> Any:
+        match step:
+            case Ask(call):
+                return await self._ask(call)
+            case Listen():
+                return await line.listen(step)
+            case Read():
+                return await line.read()
+            case HangUp():
+                return await line.hang_up()
+            case Pause(seconds):
+                return await asyncio.sleep(seconds)
+
+
+class _Line:
+    """The answer that a plan reads in pieces, if one is open."""
+
+    def __init__(self, address: Address, http: httpx.AsyncClient) -> None:
+        self._address, self._http = address, http
+        self._response: httpx.Response | None = None
+        self._pieces: AsyncGenerator[bytes, None] | None = None
+
+    async def listen(self, listen: Listen) -> None:
+        await self.hang_up()
+        request, limits = self._address.listening(listen)
+        with self._address.errors():
+            self._response = response = await self._http.send(self._http.build_request(**request), stream=True)
+            if not response.is_success:
+                await response.aread()
+                raise refusal(response)
+        self._address.check(listen, response)
+        limits["read"] = listen.silence_seconds or limits["read"]
+        self._pieces = cast(AsyncGenerator[bytes, None], response.aiter_bytes())
+
+    async def read(self) -> bytes | None:
+        with self._address.errors():
+            return await anext(self._pieces, None) if self._pieces is not None else None
+
+    async def hang_up(self) -> None:
+        pieces, response = self._pieces, self._response
+        self._pieces = self._response = None
+        if pieces is not None:
+            await pieces.aclose()
+        if response is not None:
+            await response.aclose()

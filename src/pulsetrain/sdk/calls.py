@@ -1,0 +1,124 @@
+"""Each request that a client makes, described once: method, path, body, and the type of the answer. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from pulsetrain.model.trainers import Trainer
+
+from .answers import Dataset, LogPage, Page, RunList, SeriesPage, Snapshot
+
+T = TypeVar("T")
+
+_UPLOAD_SECONDS = 600.0
+
+
+class Call(msgspec.Struct, Generic[T], frozen=True):
+    """A request and what it is answered with."""
+
+    method: str
+    path: str
+    kind: type[T]
+    member: str | None = None
+    """The member of the answer that is wanted; all of it where None."""
+    query: Mapping[str, Any] = {}
+    headers: Mapping[str, str] = {}
+    body: Any = None
+    file: Path | None = None
+    """A file to upload in place of a body."""
+    seconds: float | None = None
+    """How long the answer may take; the client's own patience where None."""
+
+    def answer(self, body: bytes) -> T:
+        """What `body` says. Raises msgspec.DecodeError."""
+        if self.member is not None:
+            members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+            if self.member not in members:
+                raise msgspec.DecodeError(f"The answer has no {self.member!r}.")
+            body = bytes(members[self.member])
+        # Not strict, so that the names of non-finite numbers are read as those numbers where a number is wanted.
+        return msgspec.json.decode(body, type=self.kind, strict=False)
+
+
+def runs(limit: int) -> Call[RunList]:
+    return Call("GET", "/api/runs", RunList, query={"limit": limit})
+
+
+def run(id: str) -> Call[Snapshot]:
+    return Call("GET", _run(id), Snapshot)
+
+
+def start(
+    trainer: str,
+    *,
+    dataset: str | None,
+    parameters: Mapping[str, Any] | None,
+    name: str | None,
+    tags: Sequence[str],
+    resume_from: str | None,
+) -> Call[Snapshot]:
+    body = {
+        "trainer": trainer,
+        "dataset": dataset,
+        "parameters": dict(parameters or {}),
+        "name": name,
+        "tags": list(tags),
+        "resume_from": resume_from,
+    }
+    return Call("POST", "/api/runs", Snapshot, body=body)
+
+
+def stop(id: str, grace_seconds: float | None) -> Call[str]:
+    body = {} if grace_seconds is None else {"grace_seconds": grace_seconds}
+    return Call("POST", f"{_run(id)}/stop", str, "command_id", body=body)
+
+
+def command(id: str, name: str, arguments: Mapping[str, Any]) -> Call[str]:
+    body = {"command": name, "arguments": dict(arguments)}
+    return Call("POST", f"{_run(id)}/commands", str, "command_id", body=body)
+
+
+def logs(id: str, before: int | None, limit: int) -> Call[LogPage]:
+    query = {"limit": limit} | ({} if before is None else {"before": before})
+    return Call("GET", f"{_run(id)}/logs", LogPage, query=query)
+
+
+def series(id: str, keys: Sequence[str]) -> Call[SeriesPage]:
+    return Call("GET", f"{_run(id)}/series", SeriesPage, query={"key": list(keys)})
+
+
+def artifact(id: str, name: str) -> Call[bytes]:
+    return Call("GET", f"{_run(id)}/artifacts/{quote(name, safe='')}", bytes)
+
+
+def trainers() -> Call[list[Trainer]]:
+    return Call("GET", "/api/trainers", list[Trainer], "trainers")
+
+
+def datasets() -> Call[list[Dataset]]:
+    return Call("GET", "/api/datasets", list[Dataset], "datasets")
+
+
+def upload(file: Path) -> Call[Dataset]:
+    return Call("POST", "/api/datasets", Dataset, "dataset", file=file, seconds=_UPLOAD_SECONDS)
+
+
+def stream(query: Mapping[str, Any], last_id: str) -> Call[bytes]:
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": last_id}
+    return Call("GET", "/api/events", bytes, query=query, headers=headers)
+
+
+def page(query: Mapping[str, Any], cursor: str, wait: int, seconds: float) -> Call[Page]:
+    """A page of the log, waited for `wait` seconds; `seconds` more are given to the answer."""
+    asked = {**query, "cursor": cursor, "wait": wait}
+    headers = {"Accept": "application/json"}
+    return Call("GET", "/api/events", Page, query=asked, headers=headers, seconds=wait + seconds)
+
+
+def _run(id: str) -> str:
+    return f"/api/runs/{quote(id, safe='')}"
