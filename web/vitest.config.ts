@@ -11,5 +11,5 @@ export default defineConfig({
       { find: "pulsetrain/react", replacement: here("../clients/js/src/react.ts") },
     ],
   },
-  test: { include: ["clients/js/test/**/*.test.ts", "web/test/**/*.test.ts"], environment: "node", execArgv: ["--experimental-websocket"] },
+  test: { include: ["clients/js/test/**/*.test.ts", "web/test/**/*.test.ts"], environment: "node", execArgv: ["--experimental-websocket"], testTimeout: 60_000, hookTimeout: 60_000 },
 });

@@ -7,48 +7,75 @@ import type { Answer, PortableAsk, Request } from "../worker/fanout.ts";
 import { pageSignals, readPage } from "./poll.ts";
 import type { Ask, Reader, Source } from "./source.ts";
 
-type Listener = (answer: Answer) => void;
-
 /**
  * Reads through the worker that `connect` makes, where there are SharedWorkers. How a worker's script is found is the
  * bundler's business, so the call stands in the page: `() => new SharedWorker(new URL("./worker.ts", import.meta.url),
  * { type: "module" })`, and that file says `import "pulsetrain/worker"`.
  */
 export function shared(connect: () => SharedWorker): Source {
-  let usable = typeof SharedWorker !== "undefined";
-  let worker: SharedWorker | null = null;
-  let count = 0;
-  const listeners = new Map<number, Listener>();
-  const send = (request: Request) => worker?.port.postMessage(request);
+  return new Shared(connect);
+}
 
-  // A page that comes back from the browser's cache finds that it was dropped, and joins again.
-  globalThis.addEventListener?.("pagehide", () => send({ op: "leave" }));
+class Shared implements Source {
+  readonly transport = "shared";
+  readonly #connect: () => SharedWorker;
+  readonly #listeners = new Map<number, (answer: Answer) => void>();
+  #usable = typeof SharedWorker !== "undefined";
+  #worker: SharedWorker | null = null;
+  #count = 0;
 
-  function open(): void {
+  constructor(connect: () => SharedWorker) {
+    this.#connect = connect;
+    // A page that comes back from the browser's cache finds that it was dropped, and joins again.
+    globalThis.addEventListener?.("pagehide", () => this.#send({ op: "leave" }));
+  }
+
+  usable(): boolean {
+    return this.#usable;
+  }
+
+  retryNow(): void {
+    this.#send({ op: "retry" });
+  }
+
+  async read(ask: Ask, reader: Reader, signal: AbortSignal): Promise<void> {
+    if (!this.#worker) this.#open();
+    let { cursor } = ask;
+    for (let sure = false; ; sure = true) {
+      await this.#join({ ...ask, cursor }, sure, reader, signal);
+      for (let live = false; !live; ) {
+        const page = await readPage({ ...ask, cursor }, 0, signal);
+        for (const each of pageSignals(page)) reader.take(each);
+        ({ cursor, live } = page);
+      }
+    }
+  }
+
+  #open(): void {
     try {
-      worker = connect();
+      this.#worker = this.#connect();
     } catch (error) {
-      usable = false;
+      this.#usable = false;
       throw error;
     }
-    worker.port.onmessage = ({ data }: MessageEvent<Answer>) => {
-      if (data.op === "heartbeat") send({ op: "here" });
-      listeners.get(data.id)?.(data);
+    this.#worker.port.onmessage = ({ data }: MessageEvent<Answer>) => {
+      if (data.op === "heartbeat") this.#send({ op: "here" });
+      this.#listeners.get(data.id)?.(data);
     };
     // The script was not found, or not allowed: this tab does without.
-    worker.onerror = () => {
-      usable = false;
-      for (const [id, listener] of listeners) listener({ id, op: "gone" });
+    this.#worker.onerror = () => {
+      this.#usable = false;
+      for (const [id, listener] of this.#listeners) listener({ id, op: "gone" });
     };
   }
 
   /** Resolves where the worker does not hold what comes after the cursor of `ask`; rejects where the reading ends. */
-  function join(ask: Ask, sure: boolean, reader: Reader, signal: AbortSignal): Promise<void> {
-    const id = ++count;
+  #join(ask: Ask, sure: boolean, reader: Reader, signal: AbortSignal): Promise<void> {
+    const id = ++this.#count;
     let answered = false;
     return new Promise<void>((resolve, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      listeners.set(id, (answer) => {
+      this.#listeners.set(id, (answer) => {
         answered = true;
         try {
           if (answer.op === "behind") resolve();
@@ -59,32 +86,18 @@ export function shared(connect: () => SharedWorker): Source {
           reject(error);
         }
       });
-      void portable(ask).then((carried) => signal.aborted || send({ op: "open", id, ask: carried, sure }), reject);
+      void portable(ask).then((carried) => signal.aborted || this.#send({ op: "open", id, ask: carried, sure }), reject);
     }).finally(() => {
-      listeners.delete(id);
-      send({ op: "close", id });
+      this.#listeners.delete(id);
+      this.#send({ op: "close", id });
       // It may have died: the next reading asks for it anew.
-      if (!answered && listeners.size === 0) worker = null;
+      if (!answered && this.#listeners.size === 0) this.#worker = null;
     });
   }
 
-  return {
-    transport: "shared",
-    usable: () => usable,
-    retryNow: () => send({ op: "retry" }),
-    async read(ask, reader, signal) {
-      if (!worker) open();
-      let { cursor } = ask;
-      for (let sure = false; ; sure = true) {
-        await join({ ...ask, cursor }, sure, reader, signal);
-        for (let live = false; !live; ) {
-          const page = await readPage({ ...ask, cursor }, 0, signal);
-          for (const each of pageSignals(page)) reader.take(each);
-          ({ cursor, live } = page);
-        }
-      }
-    },
-  };
+  #send(request: Request): void {
+    this.#worker?.port.postMessage(request);
+  }
 }
 
 /** `ask` as a message can carry it: the address in full, the headers as they are now, no functions. */
