@@ -1,5 +1,15 @@
 /** Hooks over one shared room of runs: however many components use them, the page holds one connection. */
-import { createContext, createElement, useCallback, useContext, useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
+import {
+  createContext,
+  createElement,
+  useCallback,
+  useContext,
+  useEffect,
+  useRef,
+  useState,
+  useSyncExternalStore,
+  type ReactNode,
+} from "react";
 import { place, type ApiError } from "./http.ts";
 import { Room, type RoomOptions } from "./room.ts";
 import { RunList } from "./runs.ts";
@@ -7,7 +17,8 @@ import type { Connection, Transport } from "./sources/source.ts";
 import type { Event, Run } from "./types.ts";
 
 /** All that folds into a run but its log lines, which are many. */
-const TYPES = ["created", "status", "lease", "stage", "progress", "metrics", "result", "artifact", "system"].map((name) => `run.${name}`);
+const OF_RUNS = ["created", "status", "lease", "stage", "progress", "metrics", "result", "artifact", "system"];
+const TYPES = [...OF_RUNS.map((name) => `run.${name}`), "command.*", "dataset.*"];
 
 export interface FollowOptions extends Partial<Omit<RoomOptions, "parts" | "run" | "until">> {
   /** How many of the newest runs to begin with. */
@@ -21,7 +32,7 @@ interface Followed {
 
 function follow({ at = place(), limit = 200, ...rest }: FollowOptions): Followed {
   const list = new RunList(at, limit);
-  return { list, room: new Room({ at, type: [...TYPES, "command.*", "dataset.*"], ...rest, parts: [list] }) };
+  return { list, room: new Room({ at, type: TYPES, ...rest, parts: [list] }) };
 }
 
 const Context = createContext<Followed | null>(null);

@@ -230,9 +230,11 @@ export class EventStream {
   #choose(): Source {
     const streams = this.#streams.filter((source) => source.usable?.() !== false);
     const misses = this.#misses;
-    if (this.#poll && (misses < POLL_AFTER ? this.#worked === this.#poll || !streams.length : misses % 2 === 1)) return this.#poll;
+    const often = misses >= POLL_AFTER;
+    const polls = !streams.length || (often ? misses % 2 === 1 : this.#worked === this.#poll);
+    if (this.#poll && polls) return this.#poll;
     const known = streams.indexOf(this.#worked!);
-    const turn = misses < POLL_AFTER ? (known < 0 ? misses : known) : misses >> 1;
+    const turn = often ? misses >> 1 : known < 0 ? misses : known;
     const source = streams[turn % streams.length];
     if (!source) throw new Error("no source");
     return source;

@@ -44,7 +44,15 @@ class Script implements Source {
           reject(error);
         }
       };
-      const call = { ask, take: guarded, heard: reader.heard, end: (error?: Error) => (error ? reject(error) : resolve()), get gone() { return signal.aborted; } };
+      const call = {
+        ask,
+        take: guarded,
+        heard: reader.heard,
+        end: (error?: Error) => (error ? reject(error) : resolve()),
+        get gone() {
+          return signal.aborted;
+        },
+      };
       signal.addEventListener("abort", () => reject(signal.reason));
       this.calls.push(call);
       if (this.always) reject(this.always);

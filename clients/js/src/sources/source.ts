@@ -26,7 +26,13 @@ export type Connection =
 
 /** The messages of PROTOCOL §3.4. Sources of other transports put what they hear into the same form. */
 export type Signal =
-  | { readonly op: "hello"; readonly cursor: string | null; readonly heartbeat_seconds: number; readonly retry_seconds?: number | null }
+  | {
+      readonly op: "hello";
+      readonly cursor: string | null;
+      readonly heartbeat_seconds: number;
+      /** What to wait before the next attempt; server-sent events alone tell it here. */
+      readonly retry_seconds?: number | null;
+    }
   | { readonly op: "events"; readonly cursor: string; readonly events: readonly Event[] }
   | { readonly op: "live" | "heartbeat"; readonly cursor: string }
   | { readonly op: "skipped"; readonly cursor: string; readonly events: number }

@@ -10,7 +10,11 @@ const POINTLESS: Readonly<Record<number, readonly [status: number, code: string,
 };
 const FINISHED = 4410;
 
-type Told = (Signal | { op: "ready" } | { op: "error"; error: { code: string; message: string; hint?: string } }) & { sub?: number };
+type Told = { sub?: number } & (
+  | Signal
+  | { op: "ready" }
+  | { op: "error"; error: { code: string; message: string; hint?: string } }
+);
 
 interface Subscriber {
   readonly take: (told: Told) => void;

@@ -1,6 +1,6 @@
 /** The worker's side: ports in, one trunk for each distinct filter, and every tab served from its own cursor. */
 import { parseCursor } from "../cursor.ts";
-import { ApiError, place } from "../http.ts";
+import { ApiError, place, type Headers } from "../http.ts";
 import type { Ask, Signal, Source } from "../sources/source.ts";
 import { Trunk, type Member, type TrunkOptions } from "./trunk.ts";
 
@@ -13,7 +13,7 @@ export type Request =
   | { readonly op: "retry" }
   | { readonly op: "leave" };
 
-export type PortableAsk = Omit<Ask, "at"> & { readonly at: { readonly base: string; readonly headers: Readonly<Record<string, string>> } };
+export type PortableAsk = Omit<Ask, "at"> & { readonly at: { readonly base: string; readonly headers: Headers } };
 
 /** To a tab: what the reading with this id hears. */
 export type Answer = { readonly id: number } & (
@@ -126,9 +126,10 @@ export class Fanout {
 function answer(id: number, signal: Signal): Answer {
   if (signal.op !== "connection") return { id, ...signal };
   const { connection } = signal;
-  if (connection.state === "refused") return { id, op: "refused", error: plain(connection.error) };
-  if ("error" in connection && connection.error) return { id, op: "connection", connection: { ...connection, error: plain(connection.error) } };
-  return { id, ...signal };
+  if (!("error" in connection) || connection.error === null) return { id, ...signal };
+  const error = plain(connection.error);
+  if (connection.state === "refused") return { id, op: "refused", error };
+  return { id, op: "connection", connection: { ...connection, error } };
 }
 
 function plain({ status, code, message, hint }: ApiError): ApiError {
