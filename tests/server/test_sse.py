@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pulsetrain.core import hub as hub_module
+from pulsetrain.core.ring import HubPage
 from pulsetrain.http import delivery, reading
 from pulsetrain.model.events import NewEvent
 from server.sse_site import OTHER, RUN, Frame, Site, line, on_site
@@ -167,22 +167,22 @@ def test_heartbeats_carry_a_filtered_cursor_on(tmp_path: Path, monkeypatch: pyte
 def test_readers_at_one_place_share_the_same_bytes(tmp_path: Path) -> None:
     async def body(site: Site) -> None:
         clients = [await site.live() for _ in range(20)]
-        before = hub_module.HubPage.sse
+        before = HubPage.sse
         made: set[int] = set()
 
-        def counting(page: hub_module.HubPage) -> bytes:
+        def counting(page: HubPage) -> bytes:
             joined = before(page)
             made.add(id(joined))
             kept.append(joined)
             return joined
 
         kept: list[bytes] = []
-        hub_module.HubPage.sse = counting  # type: ignore[method-assign]  # to count what is made
+        HubPage.sse = counting  # type: ignore[method-assign]  # to count what is made
         try:
             await site.append(line("a"), line("b"))
             read = [[(await client.frame()).raw for _ in range(2)] for client in clients]
         finally:
-            hub_module.HubPage.sse = before  # type: ignore[method-assign]
+            HubPage.sse = before  # type: ignore[method-assign]
         assert len(kept) == 20 and len(made) == 1
         assert all(one == read[0] for one in read)
 

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from pulsetrain.core.tokens import Tokens
 
-from . import auth, datasets, events, gan_dashboard, ingest, metrics, openapi, runs, static
+from . import asyncapi, auth, datasets, events, gan_dashboard, ingest, metrics, openapi, runs, static
 from .errors import exception_handlers
 from .services import Services
 
@@ -25,6 +25,7 @@ def all_routes() -> list[BaseRoute]:
         *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training … /api/models
         *metrics.routes,  #       /metrics
         *openapi.routes,  #       /openapi.json /docs
+        *asyncapi.routes,  #      /asyncapi.json
         *static.routes,  #        the page
     ]
 

@@ -16,8 +16,9 @@ from typing import Protocol
 import msgspec
 
 from pulsetrain.core.beats import Beats
-from pulsetrain.core.hub import PAGE_BYTES, Hub, HubPage
+from pulsetrain.core.hub import Hub
 from pulsetrain.core.meter import Lane
+from pulsetrain.core.ring import PAGE_BYTES, HubPage
 from pulsetrain.model.cursor import Cursor
 from pulsetrain.model.log import Stored
 from pulsetrain.model.runs import FINAL

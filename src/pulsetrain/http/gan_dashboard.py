@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from pulsetrain.core.hub import HubPage
+from pulsetrain.core.ring import HubPage
 from pulsetrain.model.cursor import parse_cursor
 from pulsetrain.model.log import Filter, Stored, View
 from pulsetrain.wire.codec import encode_json, event_from_json

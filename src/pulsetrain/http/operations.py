@@ -285,6 +285,7 @@ SERVER = (
     Operation("POST", "/api/logout", "Server", "End the session", SessionAnswer),
     Operation("GET", "/api/session", "Server", "Whether one is logged in, and has to be", SessionAnswer, secret="none"),
     Operation("GET", "/openapi.json", "Server", "This description", dict[str, Any]),
+    Operation("GET", "/asyncapi.json", "Server", "The messages of the WebSocket, described", dict[str, Any]),
     Operation("GET", "/docs", "Server", "This description, to read", media=HTML),
 )
 

@@ -8,7 +8,8 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from pulsetrain.core.hub import PAGE_BYTES, Hub, Reader
+from pulsetrain.core.hub import Hub, Reader
+from pulsetrain.core.ring import PAGE_BYTES
 from pulsetrain.model.errors import Busy
 from pulsetrain.model.log import Page, Stored
 from pulsetrain.wire.latest import Latest

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from starlette.types import Scope, Send
 
-from pulsetrain.core.hub import Hub, HubPage
+from pulsetrain.core.hub import Hub
+from pulsetrain.core.ring import HubPage
 from pulsetrain.wire.frames import MEDIA_TYPE, signal_frame
 from pulsetrain.wire.subscription import Bye, Hello, Signal, Subscription
 

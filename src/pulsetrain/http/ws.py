@@ -11,8 +11,9 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from pulsetrain import __version__
-from pulsetrain.core.hub import Hub, HubPage
+from pulsetrain.core.hub import Hub
 from pulsetrain.core.meter import Lane
+from pulsetrain.core.ring import HubPage
 from pulsetrain.model.errors import BadRequest, PulsetrainError
 from pulsetrain.model.log import Stored
 from pulsetrain.wire.messages import Format, MalformedMessage, decode, encode, events_message, signal_message

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from pulsetrain.adapters.sqlite import SqliteLog
-from pulsetrain.core.hub import Hub, HubPage, Reader
+from pulsetrain.core.hub import Hub, Reader
+from pulsetrain.core.ring import HubPage
 from pulsetrain.model.events import NewEvent
 from pulsetrain.model.log import Filter, Page, Stored
 from pulsetrain.wire.subscription import Fetch, Reset, Subscription, Wait, wants

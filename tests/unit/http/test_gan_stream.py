@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulsetrain.core.hub import HubPage
+from pulsetrain.core.ring import HubPage
 from pulsetrain.http.delivery import Over
 from pulsetrain.http.gan_dashboard import _Translation
 from pulsetrain.model.events import Event
