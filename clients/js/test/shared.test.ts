@@ -35,8 +35,8 @@ class Worker {
   readonly fanout: Fanout;
   readonly ports: MessagePort[] = [];
 
-  constructor(sources = [webSocket(), poll]) {
-    this.fanout = new Fanout(sources, () => 5);
+  constructor(sources = [webSocket(), poll], backoffMs = 5) {
+    this.fanout = new Fanout(sources, () => backoffMs);
     ends.push(() => {
       for (const port of this.ports) port.close();
       // Nobody reads any more: the streams are let go.
@@ -195,6 +195,33 @@ it("tells every tab of a reset, and each takes its snapshot anew", async () => {
   await stale.live();
   await same([first, stale]);
   expect([first.resets, stale.resets]).toEqual([[], ["generation"]]);
+}, 60_000);
+
+it("does not wait when somebody in a tab does not want to", async () => {
+  const worker = new Worker([webSocket()], 600_000);
+  const tab = worker.tab();
+  await tab.live();
+  await server.kill();
+  await tab.when(() => tab.stream.connection.state === "reconnecting");
+  await server.start();
+  tab.stream.retryNow();
+  await tab.live();
+}, 60_000);
+
+it("asks anew for a worker that does not answer", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  ends.push(() => vi.useRealTimers());
+  const worker = new Worker();
+  const silent = new MessageChannel();
+  let asked = 0;
+  const connect = () => (asked++ === 0 ? ({ port: silent.port1 } as unknown as SharedWorker) : worker.connect());
+  const tab = worker.tab({ sources: [shared(connect)] });
+  await vi.waitUntil(() => asked === 1);
+  await vi.advanceTimersByTimeAsync(30_000);
+  await tab.live();
+  expect(asked).toBe(2);
+  await same([tab]);
+  silent.port1.close();
 }, 60_000);
 
 it("does without a worker that cannot be had", async () => {
