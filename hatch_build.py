@@ -139,7 +139,7 @@ def test() -> None:
     node, npm = _node()
     _install(node, npm)
     for script in ("typecheck", "test"):
-        _run([*npm, "run", "--silent", script], node)
+        _run([*npm, "run", "--silent", script], node, PULSETRAIN_PYTHON=sys.executable)
 
 
 if __name__ == "__main__":

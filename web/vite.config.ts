@@ -5,7 +5,8 @@ const server = process.env["PULSETRAIN_URL"] ?? "http://127.0.0.1:8787";
 
 export default defineConfig({
   plugins: [react()],
-  resolve: { conditions: ["source", "module", "browser", "development|production"] },
+  resolve: { conditions: ["source", "module", "browser", "development|production"], dedupe: ["react"] },
+  worker: { format: "es" },
   build: {
     outDir: process.env["PULSETRAIN_PAGE_OUT"] ?? "../src/pulsetrain/_page",
     emptyOutDir: true,
@@ -17,6 +18,6 @@ export default defineConfig({
   },
   server: {
     host: "127.0.0.1",
-    proxy: { "/api": server, "/health": server },
+    proxy: { "/api": { target: server, ws: true }, "/health": server },
   },
 });

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from chromium import system_chromium
 from live import LiveServer, end_runs
@@ -63,6 +63,15 @@ def server(wheel: Path, tmp_path: Path) -> Iterator[LiveServer]:
     end_runs(tmp_path)
 
 
+@pytest.fixture
+def bare(wheel: Path, tmp_path: Path) -> Iterator[LiveServer]:
+    """A server from the wheel, without samples."""
+    environment = {"PYTHONPATH": str(wheel), "PULSETRAIN_HOME": str(tmp_path / "home")}
+    live = LiveServer(tmp_path / "data", environment=environment).start()
+    yield live
+    live.stop()
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One for a module: Playwright's event loop holds the thread, and other tests run loops of their own."""
@@ -70,6 +79,15 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=system_chromium(), args=FLAGS)
         yield running
         running.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One browser profile: its tabs share their workers."""
+    context = browser.new_context(viewport={"width": 1100, "height": 700})
+    context.set_default_timeout(60_000)
+    yield context
+    context.close()
 
 
 @pytest.fixture

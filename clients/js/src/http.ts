@@ -21,8 +21,15 @@ export interface Place {
   /** Address of the server without a slash at its end; empty for the page's own. */
   readonly base: string;
   readonly fetch: Fetch;
-  /** Headers for every request, such as `Authorization`. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** Headers for every request, such as `Authorization`; a function is asked before each, so that a token can be renewed. */
+  readonly headers: Headers | (() => Headers | Promise<Headers>);
+}
+
+export type Headers = Readonly<Record<string, string>>;
+
+/** The headers to send now. */
+export async function headersOf({ headers }: Place): Promise<Headers> {
+  return typeof headers === "function" ? headers() : headers;
 }
 
 /** The server at `base`: the page's own by default. */
@@ -34,34 +41,32 @@ export function place(base = "", options: Partial<Omit<Place, "base">> = {}): Pl
   };
 }
 
-/** The JSON that `method path` answers. Throws ApiError for every status but 2xx and for a server out of reach. */
-export async function call<T>(
+/** The JSON that `path` answers. Throws ApiError for every status but 2xx and for a server out of reach. */
+export async function get<T>(at: Place, path: string, signal?: AbortSignal, init: RequestInit = {}): Promise<T> {
+  let response: Response;
+  try {
+    const headers = { Accept: "application/json", ...init.headers, ...(await headersOf(at)) };
+    response = await at.fetch(at.base + path, { ...init, headers, signal: signal ?? null });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, "unreachable", "The server cannot be reached.", "Is `pulsetrain up` still running?");
+  }
+  if (!response.ok) throw errorFrom(response.status, await response.text());
+  return response.json() as Promise<T>;
+}
+
+/** As `get`, for every method, with a body that is sent as JSON unless it is a form. */
+export function call<T>(
   at: Place,
   method: "GET" | "POST" | "DELETE",
   path: string,
   options: { body?: unknown; signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
   const { body, signal } = options;
-  const form = typeof FormData !== "undefined" && body instanceof FormData;
-  const init: RequestInit = {
-    method,
-    headers: {
-      Accept: "application/json",
-      ...(body === undefined || form ? {} : { "Content-Type": "application/json" }),
-      ...at.headers,
-    },
-    ...(body === undefined ? {} : { body: form ? (body as FormData) : JSON.stringify(body) }),
-    ...(signal ? { signal } : {}),
-  };
-  let response: Response;
-  try {
-    response = await at.fetch(at.base + path, init);
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new ApiError(0, "unreachable", "The server cannot be reached.", "Is `pulsetrain up` still running?");
-  }
-  if (!response.ok) throw errorFrom(response.status, await response.text());
-  return (await response.json()) as T;
+  if (body === undefined) return get(at, path, signal, { method });
+  if (typeof FormData !== "undefined" && body instanceof FormData) return get(at, path, signal, { method, body });
+  const headers = { "Content-Type": "application/json" };
+  return get(at, path, signal, { method, body: JSON.stringify(body), headers });
 }
 
 /** The error that an answer's body tells, or one that names the status if it tells none. */

@@ -3,8 +3,9 @@
  * because each part remembers the cursor of its own snapshot and takes only events after it, and the stream begins
  * at the oldest of them.
  */
-import { formatCursor, parseCursor } from "./cursor.ts";
-import { EventStream, type Connection, type StreamOptions } from "./stream.ts";
+import { parseCursor } from "./cursor.ts";
+import type { Connection } from "./sources/source.ts";
+import { EventStream, type StreamOptions } from "./stream.ts";
 import type { Event } from "./types.ts";
 
 /** Something that a snapshot fills and events keep true. */
@@ -14,10 +15,17 @@ export interface Part {
   apply(event: Event): void;
 }
 
-export interface RoomOptions extends Pick<StreamOptions, "at" | "run" | "type"> {
+export interface RoomOptions extends Omit<StreamOptions, "snapshot" | "onEvent" | "onConnection"> {
   readonly parts: readonly Part[];
   /** Calls back at the next frame; `requestAnimationFrame` where there is one, so that hidden tabs draw nothing. */
   readonly nextFrame?: (callback: () => void) => void;
+}
+
+/** Told of each event and each change of the connection at once, in order; `subscribe` is for what draws. */
+export interface Listener {
+  /** The parts have taken it in. */
+  onEvent?(event: Event): void;
+  onConnection?(connection: Connection): void;
 }
 
 const nextFrame = (callback: () => void): void => {
@@ -33,22 +41,24 @@ export class Room {
 
   readonly #stream: EventStream;
   readonly #parts: readonly Part[];
-  readonly #after: number[];
-  readonly #listeners = new Set<() => void>();
+  #after: number[] = [];
+  readonly #drawers = new Set<() => void>();
+  readonly #listeners = new Set<Listener>();
   readonly #nextFrame: (callback: () => void) => void;
   #marked = false;
+  #holders = 0;
 
   constructor(options: RoomOptions) {
     this.#parts = options.parts;
-    this.#after = options.parts.map(() => 0);
     this.#nextFrame = options.nextFrame ?? nextFrame;
     this.#stream = new EventStream({
-      at: options.at,
-      run: options.run ?? [],
-      type: options.type ?? [],
+      ...options,
       snapshot: (signal) => this.#load(signal),
       onEvent: (event) => this.#apply(event),
-      onConnection: () => this.#mark(),
+      onConnection: (connection) => {
+        for (const listener of this.#listeners) listener.onConnection?.(connection);
+        this.#mark();
+      },
     });
   }
 
@@ -60,8 +70,19 @@ export class Room {
     this.#stream.start();
   }
 
-  stop(asleep = false): void {
-    this.#stream.stop(asleep);
+  stop(): void {
+    this.#stream.stop();
+  }
+
+  /** Follow for as long as anyone holds; answers how to let go. */
+  hold(): () => void {
+    this.#holders += 1;
+    this.start();
+    return () => {
+      this.#holders -= 1;
+      // Not at once: who lets go may be about to hold again.
+      setTimeout(() => this.#holders === 0 && this.stop());
+    };
   }
 
   retryNow(): void {
@@ -70,6 +91,12 @@ export class Room {
 
   /** Call `listener` at most once per frame after changes; answers how to stop. */
   subscribe(listener: () => void): () => void {
+    this.#drawers.add(listener);
+    return () => this.#drawers.delete(listener);
+  }
+
+  /** Answers how to stop. */
+  listen(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -80,22 +107,16 @@ export class Room {
   }
 
   async #load(signal: AbortSignal): Promise<string> {
-    const cursors = await Promise.all(
-      this.#parts.map(async (part) => {
-        const text = await part.load(signal);
-        const cursor = parseCursor(text);
-        if (!cursor) throw new Error(`not a cursor: ${text}`);
-        return cursor;
-      }),
-    );
-    const [first] = cursors;
-    if (!first || cursors.some((cursor) => cursor.generation !== first.generation)) {
-      throw new Error("the log changed its generation between two snapshots");
+    const texts = await Promise.all(this.#parts.map((part) => part.load(signal)));
+    const cursors = texts.map(parseCursor);
+    if (new Set(cursors.map((cursor) => cursor?.generation)).size !== 1) {
+      // The log began a new life between two snapshots.
+      throw new Error("generations differ");
     }
-    cursors.forEach((cursor, index) => (this.#after[index] = cursor.seq));
+    this.#after = cursors.map((cursor) => cursor!.seq);
     this.loaded = true;
     this.#mark();
-    return formatCursor({ generation: first.generation, seq: Math.min(...cursors.map((cursor) => cursor.seq)) });
+    return texts[this.#after.indexOf(Math.min(...this.#after))]!;
   }
 
   #apply(event: Event): void {
@@ -104,6 +125,7 @@ export class Room {
       this.#after[index] = event.seq;
       part.apply(event);
     });
+    for (const listener of this.#listeners) listener.onEvent?.(event);
     this.#mark();
   }
 
@@ -113,7 +135,7 @@ export class Room {
     this.#marked = true;
     this.#nextFrame(() => {
       this.#marked = false;
-      for (const listener of this.#listeners) listener();
+      for (const draw of this.#drawers) draw();
     });
   }
 }

@@ -1,16 +1,20 @@
 /** The parts that rooms are made of: the list of runs, one run, its series, its log. */
 import { formatCursor, parseCursor } from "./cursor.ts";
 import { fold } from "./fold.ts";
-import { call, type Place } from "./http.ts";
+import { ApiError, get, type Place } from "./http.ts";
 import type { Part } from "./room.ts";
 import { Column } from "./series.ts";
-import { replay } from "./stream.ts";
+import { replay } from "./replay.ts";
 import type { Event, LogLine, MetricsData, Run, Series, SystemSample } from "./types.ts";
 
-/** The newest runs, newest first. */
+/** The newest runs, newest first, and older ones on request. */
 export class RunList implements Part {
   runs: readonly Run[] = [];
   total = 0;
+  /** Runs beside the newest; null where the server knows none, undefined while it is asked. */
+  readonly #others = new Map<string, Run | null | undefined>();
+  /** What came for a run while it was fetched. */
+  readonly #meanwhile = new Map<string, Event[]>();
 
   constructor(
     readonly at: Place,
@@ -19,22 +23,54 @@ export class RunList implements Part {
 
   async load(signal: AbortSignal): Promise<string> {
     const path = `/api/runs?limit=${this.limit}`;
-    const answer = await call<{ cursor: string; runs: Run[]; total: number }>(this.at, "GET", path, { signal });
+    const answer = await get<{ cursor: string; runs: Run[]; total: number }>(this.at, path, signal);
     this.runs = answer.runs;
     this.total = answer.total;
+    const others = [...this.#others.keys()];
+    this.#others.clear();
+    await Promise.all(others.map((id) => this.fetch(id, signal)));
     return answer.cursor;
   }
 
+  /** The run `id`: undefined if it is not among those known, null if there is no such run. */
+  find(id: string): Run | null | undefined {
+    return this.runs.find((run) => run.id === id) ?? this.#others.get(id);
+  }
+
+  /** Know the run `id` from now on, if need be by asking the server. */
+  async fetch(id: string, signal?: AbortSignal): Promise<void> {
+    if (this.#others.has(id) || this.find(id)) return;
+    this.#others.set(id, undefined);
+    const meanwhile: Event[] = [];
+    this.#meanwhile.set(id, meanwhile);
+    try {
+      const { run } = await get<{ run: Run }>(this.at, `/api/runs/${encodeURIComponent(id)}`, signal);
+      // The snapshot may be older than what came while it was on its way; what it has already, the fold drops.
+      this.#others.set(id, meanwhile.reduce<Run | null>(fold, run));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) this.#others.set(id, null);
+      else this.#others.delete(id);
+    } finally {
+      this.#meanwhile.delete(id);
+    }
+  }
+
   apply(event: Event): void {
-    if (event.run === null) return;
-    const index = this.runs.findIndex((run) => run.id === event.run);
-    const next = fold(this.runs[index] ?? null, event);
-    if (next === null) return;
-    if (index < 0) {
+    const id = event.run;
+    if (id === null) return;
+    this.#meanwhile.get(id)?.push(event);
+    const index = this.runs.findIndex((run) => run.id === id);
+    const known = this.runs[index] ?? this.#others.get(id) ?? null;
+    const next = fold(known, event);
+    if (next === null || next === known) return;
+    if (index >= 0) {
+      this.runs = this.runs.map((run, at) => (at === index ? next : run));
+    } else if (known !== null) {
+      this.#others.set(id, next);
+    } else {
       this.runs = [next, ...this.runs];
       this.total += 1;
-    } else {
-      this.runs = this.runs.map((run, at) => (at === index ? next : run));
+      this.#others.delete(id);
     }
   }
 }
@@ -51,7 +87,7 @@ export class RunState implements Part {
   ) {}
 
   async load(signal: AbortSignal): Promise<string> {
-    const answer = await call<{ cursor: string; run: Run }>(this.at, "GET", `/api/runs/${this.id}`, { signal });
+    const answer = await get<{ cursor: string; run: Run }>(this.at, `/api/runs/${this.id}`, signal);
     this.run = answer.run;
     this.workedAt = answer.run.progress?.time ?? answer.run.started_at;
     return answer.cursor;
@@ -74,7 +110,7 @@ export class SeriesPart implements Part {
 
   async load(signal: AbortSignal): Promise<string> {
     const path = `/api/runs/${this.id}/series`;
-    const answer = await call<{ cursor: string; series: Record<string, Series> }>(this.at, "GET", path, { signal });
+    const answer = await get<{ cursor: string; series: Record<string, Series> }>(this.at, path, signal);
     this.columns.clear();
     for (const [key, series] of Object.entries(answer.series)) this.columns.set(key, Column.from(series));
     return answer.cursor;
@@ -142,7 +178,7 @@ export class LogPart implements Part {
   }
 
   #page(query: string, signal?: AbortSignal): Promise<{ cursor: string; lines: SeqLine[]; before: number | null }> {
-    return call(this.at, "GET", `/api/runs/${this.id}/logs?${query}`, { signal });
+    return get(this.at, `/api/runs/${this.id}/logs?${query}`, signal);
   }
 }
 
@@ -165,7 +201,7 @@ export class SystemPart implements Part {
   ) {}
 
   async load(signal: AbortSignal): Promise<string> {
-    const { cursor: text, run } = await call<{ cursor: string; run: Run }>(this.at, "GET", `/api/runs/${this.id}`, { signal });
+    const { cursor: text, run } = await get<{ cursor: string; run: Run }>(this.at, `/api/runs/${this.id}`, signal);
     this.samples = [];
     const cursor = parseCursor(text);
     if (cursor) void this.#past({ generation: cursor.generation, seq: run.first_seq }, cursor.seq, signal);

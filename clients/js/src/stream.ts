@@ -1,234 +1,336 @@
 /**
- * One reader of `GET /api/events` that does not give up: snapshot, stream, and again from the last cursor.
+ * One reader of `GET /api/events` that does not give up: snapshot, stream, and again from the last cursor, over
+ * whichever transport gets through.
  *
  * It says honestly how it stands (`Connection`), and it goes on after whatever may pass: a lost network, a server
- * that restarts, a silent proxy. Only a refusal that no retry can mend ends it.
+ * that restarts, a silent proxy. Only a refusal that no retry can mend ends it. Nothing is lost, doubled or reordered
+ * on the way from one transport to another, because a cursor is good on each and the seq of the last event is kept.
  */
+import { documentAttention, type Attention } from "./attention.ts";
 import { backoff } from "./backoff.ts";
-import { ApiError, errorFrom, type Place } from "./http.ts";
-import { SseParser, type Frame } from "./sse.ts";
+import { parseCursor } from "./cursor.ts";
+import { ApiError, type Place } from "./http.ts";
+import { poll } from "./sources/poll.ts";
+import type { Ask, Connection, Filter, Line, Signal, Source } from "./sources/source.ts";
+import { sse } from "./sources/sse.ts";
 import type { Event } from "./types.ts";
 
-export type Connection =
-  | { readonly state: "connecting" }
-  | { readonly state: "live" }
-  /** `retryAt` in milliseconds as of `Date.now()`; `attempt` counts failures in a row, from 1. */
-  | { readonly state: "reconnecting" | "offline"; readonly retryAt: number; readonly attempt: number }
-  /** Let go of on purpose, because nobody looks; goes on from its cursor. */
-  | { readonly state: "asleep" }
-  /** Retrying is pointless. */
-  | { readonly state: "refused"; readonly error: ApiError };
-
-export interface StreamOptions {
+export interface StreamOptions extends Filter {
   readonly at: Place;
-  readonly run?: readonly string[];
-  readonly type?: readonly string[];
   /** Takes what the stream goes on from, and answers its cursor. Called at the start and after each reset. */
   readonly snapshot: (signal: AbortSignal) => Promise<string>;
   readonly onEvent: (event: Event) => void;
   readonly onConnection?: (connection: Connection) => void;
   /** Caught up with the tail. */
   readonly onLive?: () => void;
+  /** The position could not be served; the next snapshot stands for what lies between. */
+  readonly onReset?: (reason: string) => void;
+  /** With `latest`: so many values were left out. */
+  readonly onSkipped?: (events: number) => void;
+  /** In order of liking; `poll` is the last resort wherever it stands. Server-sent events, then polling by default. */
+  readonly sources?: readonly Source[];
+  /** When nobody has looked for `pauseAfterMs`, the connection is let go until somebody does. */
+  readonly attention?: Attention;
+  readonly pauseAfterMs?: number;
+  /** Milliseconds before attempt n; for tests. */
+  readonly backoff?: (n: number) => number;
 }
 
 /** Failures in a row after which "reconnecting" is called "offline". */
 const OFFLINE_AFTER = 4;
+/** Failures in a row after which polling is tried in turn. */
+const POLL_AFTER = 5;
 const POINTLESS = new Set([401, 403, 404, 410]);
 /** Silence that ends a connection, in heartbeats: they come every 15 s ± 20 %. */
 const PATIENCE = 2.5;
+const FIRST_PATIENCE_MS = 20_000;
+/** A connection that was live for so long is no failure, though it brought nothing. */
+const HELD_MS = 10_000;
+const PAUSE_AFTER_MS = 60_000;
 
-/** The connection is over and the next one may come. */
-class Ended extends Error {}
+/** The connection is over: for good, or for the next one to come. */
+class Ended extends Error {
+  constructor(readonly finished = false) {
+    super();
+  }
+}
+
+/** A listener's own mistake is to be seen, and is no reason to leave the connection. */
+function guard(tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
 
 export class EventStream {
   connection: Connection = { state: "connecting" };
+  /** All up to here was told; null until the first snapshot. */
+  cursor: string | null = null;
 
   readonly #options: StreamOptions;
-  #cursor: string | null = null;
+  readonly #streams: readonly Source[];
+  readonly #poll: Source | undefined;
+  readonly #line: Line;
+  readonly #filter: Omit<Ask, "cursor">;
+  #seq = 0;
+  /** Attempts that failed in a row, for the back-off, and connections that did, for the choice of the source. */
   #failures = 0;
+  #misses = 0;
+  /** What was live last. */
+  #worked: Source | null = null;
+  #liveAt = 0;
   /** Milliseconds that the server asked to wait before the next attempt. */
   #asked: number | null = null;
+  readonly #backoff: (n: number) => number;
   #life: AbortController | null = null;
-  #awake: (() => void) | null = null;
+  #unwatch: (() => void) | null = null;
+  #sleep: ReturnType<typeof setTimeout> | undefined;
+  readonly #waiting = new Set<() => void>();
 
   constructor(options: StreamOptions) {
     this.#options = options;
+    const { sources = [sse, poll] } = options;
+    this.#backoff = options.backoff ?? backoff;
+    this.#streams = sources.filter((source) => source.transport !== "poll");
+    this.#poll = sources.find((source) => source.transport === "poll");
+    const { at, run, type, latest, until } = options;
+    this.#filter = { at, run, type, latest, until };
+    this.#line = {
+      streams: this.#streams,
+      lost: () => this.cursor === null,
+      read: (...args) => this.#read(...args),
+      pause: (n, signal, times) => this.#pause(times * this.#backoff(n), signal),
+    };
   }
 
   start(): void {
-    if (this.#life) return;
-    this.#life = new AbortController();
-    this.#failures = 0;
-    this.#say({ state: "connecting" });
-    void this.#run(this.#life.signal);
+    if (this.#unwatch) return;
+    this.#unwatch = (this.#options.attention ?? documentAttention).subscribe(() => this.#look());
+    this.#begin();
+    this.#look();
   }
 
   /** Let go of the connection. The cursor is kept: `start()` goes on from it without a gap. */
-  stop(asleep = false): void {
-    this.#life?.abort();
-    this.#life = null;
-    if (asleep) this.#say({ state: "asleep" });
+  stop(): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
+    clearTimeout(this.#sleep);
+    this.#end();
   }
 
   /** Do not wait for the next attempt. */
   retryNow(): void {
-    this.#awake?.();
+    for (const wake of this.#waiting) wake();
+    for (const source of this.#streams) source.retryNow?.();
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.#asked = null;
-      try {
-        this.#cursor ??= await this.#options.snapshot(signal);
-        if (!signal.aborted) await this.#read(signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof ApiError && POINTLESS.has(error.status)) {
-          this.#life = null;
-          this.#say({ state: "refused", error });
-          return;
-        }
-      }
-      if (!signal.aborted) await this.#wait(signal);
+  #begin(): void {
+    this.#life = new AbortController();
+    this.#failures = this.#misses = 0;
+    this.#say({ state: "connecting" });
+    void this.#run(this.#life.signal);
+  }
+
+  #end(): void {
+    this.#life?.abort();
+    this.#life = null;
+  }
+
+  #look(): void {
+    clearTimeout(this.#sleep);
+    const { attention = documentAttention, pauseAfterMs = PAUSE_AFTER_MS } = this.#options;
+    if (!attention.hidden()) {
+      if (this.connection.state === "asleep") this.#begin();
+      else this.retryNow();
+    } else if (pauseAfterMs < Infinity) {
+      this.#sleep = setTimeout(() => {
+        if (!this.#life) return;
+        this.#end();
+        this.#say({ state: "asleep" });
+      }, pauseAfterMs);
     }
   }
 
-  async #wait(signal: AbortSignal): Promise<void> {
+  async #run(life: AbortSignal): Promise<void> {
+    while (!life.aborted) {
+      this.#asked = null;
+      let failure: unknown = null;
+      try {
+        if (this.cursor === null) {
+          const cursor = await this.#options.snapshot(life);
+          if (life.aborted) return;
+          this.#seq = 0;
+          this.#advance(cursor);
+        }
+        await this.#connect(life);
+      } catch (error) {
+        failure = error;
+      }
+      if (life.aborted) return;
+      if (failure instanceof Ended && failure.finished) return this.#over({ state: "finished" });
+      const error = failure instanceof ApiError ? failure : null;
+      if (error && POINTLESS.has(error.status)) return this.#over({ state: "refused", error });
+      await this.#wait(error, life);
+    }
+  }
+
+  #over(connection: Connection): void {
+    this.stop();
+    this.#say(connection);
+  }
+
+  async #wait(error: ApiError | null, life: AbortSignal): Promise<void> {
     // What the server asked for counts for the first attempt; after that the back-off rules.
-    const ms = this.#failures === 0 && this.#asked !== null ? this.#asked : backoff(this.#failures);
+    const ms = this.#failures === 0 && this.#asked !== null ? this.#asked : this.#backoff(this.#failures);
     this.#failures += 1;
     const attempt = this.#failures;
     const offline = attempt >= OFFLINE_AFTER || globalThis.navigator?.onLine === false;
-    this.#say({ state: offline ? "offline" : "reconnecting", retryAt: Date.now() + ms, attempt });
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      const done = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.#awake = done;
-      signal.addEventListener("abort", done, { once: true });
-    });
-    this.#awake = null;
+    this.#say({ state: offline ? "offline" : "reconnecting", retryAt: Date.now() + ms, attempt, error });
+    await this.#pause(ms, life);
   }
 
-  async #read(life: AbortSignal): Promise<void> {
-    const { at } = this.#options;
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#waiting.add(done);
+      signal.addEventListener("abort", done);
+    });
+  }
+
+  /** One connection, over what should be tried now. */
+  async #connect(life: AbortSignal): Promise<void> {
+    const source = this.#choose();
+    const seq = this.#seq;
+    this.#liveAt = Infinity;
+    this.#misses += 1;
+    try {
+      await (source.attend ? source.attend(this.#line, life) : this.#read(source, life));
+    } catch (error) {
+      if (error instanceof Ended) this.#misses = 0;
+      throw error;
+    } finally {
+      // A connection that gets somewhere is no failure, even if it does not last. But one that was live and at once
+      // over, with nothing brought, counts when it comes to another transport.
+      if (this.#seq > seq || this.#liveAt < Infinity) this.#failures = 0;
+      if (this.#seq > seq || Date.now() - this.#liveAt > HELD_MS) this.#misses = 0;
+    }
+  }
+
+  /** What worked last; before anything has, each stream in turn; after five failures in a row polling in turn with them. */
+  #choose(): Source {
+    const streams = this.#streams.filter((source) => source.usable?.() !== false);
+    const misses = this.#misses;
+    const often = misses >= POLL_AFTER;
+    const polls = !streams.length || (often ? misses % 2 === 1 : this.#worked === this.#poll);
+    if (this.#poll && polls) return this.#poll;
+    const known = streams.indexOf(this.#worked!);
+    const turn = often ? misses >> 1 : known < 0 ? misses : known;
+    const source = streams[turn % streams.length];
+    if (!source) throw new Error("no source");
+    return source;
+  }
+
+  /** Read over `source` until it ends, or is silent for too long. */
+  async #read(source: Source, life: AbortSignal, onLive?: () => void): Promise<void> {
     const silence = new AbortController();
     const signal = AbortSignal.any([life, silence.signal]);
-    let patienceMs = 20_000;
-    let watchdog = setTimeout(() => silence.abort(), patienceMs);
+    let over = false;
+    let patienceMs = FIRST_PATIENCE_MS;
+    let watchdog: ReturnType<typeof setTimeout> | undefined;
     const heard = () => {
       clearTimeout(watchdog);
-      watchdog = setTimeout(() => silence.abort(), patienceMs);
+      if (!signal.aborted) watchdog = setTimeout(() => silence.abort(), patienceMs);
     };
+    const take = (told: Signal) => {
+      // A source may tell on in the same breath; but what follows a reset is not to be taken for what it was.
+      if (over || signal.aborted) throw new Ended();
+      if (told.op === "hello") patienceMs = told.heartbeat_seconds * PATIENCE * 1000;
+      heard();
+      over = true;
+      this.#take(told, source);
+      over = false;
+      if (told.op === "live") onLive?.();
+    };
+    heard();
     try {
-      const response = await at.fetch(at.base + this.#path(), {
-        headers: { Accept: "text/event-stream", ...at.headers },
-        cache: "no-store",
-        signal,
-      });
-      if (!response.ok || !response.body) throw errorFrom(response.status, await response.text());
-      const parser = new SseParser();
-      for await (const text of chunks(response.body)) {
-        heard();
-        for (const frame of parser.push(text)) {
-          this.#asked = parser.retry;
-          const heartbeat = this.#take(frame);
-          if (heartbeat !== null) patienceMs = heartbeat * PATIENCE * 1000;
-        }
-      }
-      throw new Ended("the server closed the connection");
+      await source.read({ ...this.#filter, cursor: this.cursor! }, { take, heard }, signal);
     } finally {
       clearTimeout(watchdog);
       silence.abort();
     }
   }
 
-  #path(): string {
-    const query = new URLSearchParams({ cursor: this.#cursor! });
-    for (const run of this.#options.run ?? []) query.append("run", run);
-    for (const type of this.#options.type ?? []) query.append("type", type);
-    return `/api/events?${query}`;
+  #take(told: Signal, source: Source): void {
+    switch (told.op) {
+      case "hello":
+        if (told.retry_seconds != null) this.#asked = told.retry_seconds * 1000;
+        if (told.cursor !== null) this.#advance(told.cursor);
+        break;
+      case "events":
+        for (const event of told.events) this.#tell(event);
+        this.#advance(told.cursor);
+        break;
+      case "live":
+        this.#advance(told.cursor);
+        this.#live({ state: "live", transport: source.transport }, source);
+        break;
+      case "heartbeat":
+        this.#advance(told.cursor);
+        break;
+      case "skipped":
+        guard(() => this.#options.onSkipped?.(told.events));
+        break;
+      case "connection":
+        if (told.connection.state === "live") this.#live({ ...told.connection, shared: true }, source);
+        else this.#say(told.connection);
+        break;
+      case "reset":
+        // What lies between is gone, so the state is taken anew, and the stream from there.
+        this.cursor = null;
+        this.#asked = 0;
+        guard(() => this.#options.onReset?.(told.reason));
+        throw new Ended();
+      case "bye":
+        if (typeof told.retry_seconds === "number") this.#asked = told.retry_seconds * 1000;
+        throw new Ended(told.reason === "finished");
+    }
   }
 
-  /** Takes in one frame. Answers the seconds between heartbeats if the frame tells them. */
-  #take(frame: Frame): number | null {
-    if (frame.event === "bye") {
-      const { retry_seconds: seconds } = JSON.parse(frame.data) as { retry_seconds?: number | null };
-      if (typeof seconds === "number") this.#asked = seconds * 1000;
-      throw new Ended("bye");
-    }
-    if (frame.event === "reset") {
-      // What lies between is gone, so the state is taken anew, and the stream from there.
-      this.#cursor = null;
-      this.#asked = 0;
-      throw new Ended("reset");
-    }
-    const data: unknown = JSON.parse(frame.data);
-    if (frame.event === "") {
-      // A connection that brings events on is no failure, even if it does not last.
-      this.#failures = 0;
-      this.#options.onEvent(data as Event);
-    }
-    if (frame.id !== "") this.#cursor = frame.id;
-    if (frame.event === "live") {
-      this.#failures = 0;
-      this.#say({ state: "live" });
-      this.#options.onLive?.();
-    }
-    return frame.event === "hello" ? (data as { heartbeat_seconds: number }).heartbeat_seconds : null;
+  #tell(event: Event): void {
+    if (event.seq <= this.#seq) return;
+    this.#seq = event.seq;
+    guard(() => this.#options.onEvent(event));
+  }
+
+  /** Positions only go forward: of two connections, one may be behind the other. */
+  #advance(cursor: string): void {
+    const seq = parseCursor(cursor)?.seq ?? 0;
+    if (this.cursor !== null && seq < this.#seq) return;
+    this.cursor = cursor;
+    this.#seq = seq;
+  }
+
+  #live(connection: Connection, source: Source): void {
+    this.#liveAt = Math.min(this.#liveAt, Date.now());
+    this.#worked = source;
+    const before = this.connection;
+    if (before.state === "live" && before.transport === (connection as typeof before).transport) return;
+    this.#say(connection);
+    guard(() => this.#options.onLive?.());
   }
 
   #say(connection: Connection): void {
     this.connection = connection;
-    this.#options.onConnection?.(connection);
+    guard(() => this.#options.onConnection?.(connection));
   }
-}
-
-async function* chunks(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const reader = body.getReader();
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield decoder.decode(value, { stream: true });
-    }
-  } finally {
-    await reader.cancel().catch(() => undefined);
-  }
-}
-
-export interface ReplayOptions extends Pick<StreamOptions, "at" | "run" | "type" | "onEvent"> {
-  /** Where to begin: events after it are read. */
-  readonly cursor: string;
-  readonly signal: AbortSignal;
-}
-
-/**
- * Read what the log holds after `cursor` up to its tail, once. Resolves early where the log cannot serve it any more:
- * what is replayed is an extra (the past of a sparkline), never what a state is built from.
- */
-export function replay({ cursor, signal, ...rest }: ReplayOptions): Promise<void> {
-  return new Promise((resolve) => {
-    let taken = false;
-    const finish = () => {
-      stream.stop();
-      resolve();
-    };
-    const stream = new EventStream({
-      ...rest,
-      snapshot: () => {
-        // Asked a second time: the position was reset.
-        if (taken) finish();
-        taken = true;
-        return Promise.resolve(cursor);
-      },
-      onConnection: ({ state }) => state === "refused" && resolve(),
-      onLive: finish,
-    });
-    signal.addEventListener("abort", finish, { once: true });
-    stream.start();
-  });
 }

@@ -5,9 +5,10 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { backoff } from "../src/backoff.ts";
 import { parseCursor } from "../src/cursor.ts";
 import { place, type Place } from "../src/http.ts";
-import { Room, type Part } from "../src/room.ts";
+import { Room, type Part, type RoomOptions } from "../src/room.ts";
 import { RunList, SeriesPart } from "../src/runs.ts";
-import { EventStream, type Connection } from "../src/stream.ts";
+import type { Connection } from "../src/sources/source.ts";
+import { EventStream } from "../src/stream.ts";
 import type { Event } from "../src/types.ts";
 
 /** A log in memory with the two doors that the client uses. */
@@ -56,7 +57,8 @@ class FakeServer {
     response.writeHead(200, { "Content-Type": "text/event-stream" });
     const send = (event: string, data: unknown, id?: string) =>
       response.write(`${event ? `event: ${event}\n` : ""}${id ? `id: ${id}\n` : ""}data: ${JSON.stringify(data)}\n\n`);
-    response.write("retry: 1\n");
+    // A byte order mark may stand at the beginning, and is no part of the first field.
+    response.write("\uFEFFretry: 1\n");
     const cursor = parseCursor(url.searchParams.get("cursor")!)!;
     let at = cursor.seq;
     send("hello", { cursor: `${this.generation}-${at}`, heartbeat_seconds: 15 }, `${this.generation}-${at}`);
@@ -107,8 +109,8 @@ function when(room: Room, holds: () => boolean): Promise<void> {
   });
 }
 
-function open(parts: Part[]): Room {
-  const room = new Room({ at, parts, nextFrame: (callback) => setImmediate(callback) });
+function open(parts: Part[], options: Partial<RoomOptions> = {}): Room {
+  const room = new Room({ at, parts, nextFrame: (callback) => setImmediate(callback), ...options });
   ends.push(() => room.stop());
   room.start();
   return room;
@@ -191,15 +193,20 @@ it("gives up where retrying is pointless, and tells why", async () => {
   expect(room.connection).toMatchObject({ error: { status: 401, code: "unauthorized", hint: "Log in." } });
 });
 
-it("goes on from its cursor after it was asleep", async () => {
+it("lets go when nobody looks, and goes on from its cursor when somebody does", async () => {
   server.append("run.metrics", metrics(1));
   const series = new SeriesPart(at, "r_aaaaaaaaaa");
-  const room = open([series]);
+  let hidden = false;
+  let tell = () => {};
+  const attention = { hidden: () => hidden, subscribe: (listener: () => void) => ((tell = listener), () => undefined) };
+  const room = open([series], { attention, pauseAfterMs: 0 });
   await when(room, () => room.connection.state === "live");
-  room.stop(true);
-  expect(room.connection.state).toBe("asleep");
+  hidden = true;
+  tell();
+  await when(room, () => room.connection.state === "asleep");
   server.append("run.metrics", metrics(2));
-  room.start();
+  hidden = false;
+  tell();
   await when(room, () => series.columns.get("loss")!.length === 2);
   expect(server.snapshots).toBe(1);
 });

@@ -1,15 +1,12 @@
 /**
- * Live data: one connection per tab. The page that is shown enters a room; leaving it lets the connection go, and
- * coming back goes on from the cursor. A tab that nobody has looked at for a minute sleeps, because browsers allow a
- * page six connections in all.
+ * Live data: one connection for all tabs. The page that is shown enters a room; leaving it lets its reading go, and
+ * coming back goes on from the cursor. A tab that nobody has looked at for a minute sleeps.
  */
 import { call, Room, RunList, type Connection, type Part } from "pulsetrain";
 import { useEffect, useReducer } from "react";
 import { create } from "zustand";
 import { queries, type DatasetList } from "./queries.ts";
-import { server } from "./server.ts";
-
-const SLEEP_AFTER_MS = 60_000;
+import { server, sources } from "./server.ts";
 
 interface LiveState {
   connection: Connection;
@@ -53,17 +50,6 @@ function leave(room: Room): void {
 export function retryNow(): void {
   current?.retryNow();
 }
-
-let sleep: ReturnType<typeof setTimeout> | undefined;
-document.addEventListener("visibilitychange", () => {
-  clearTimeout(sleep);
-  if (document.hidden) sleep = setTimeout(() => current?.stop(true), SLEEP_AFTER_MS);
-  else {
-    current?.start();
-    current?.retryNow();
-  }
-});
-window.addEventListener("online", retryNow);
 
 /** Follow `room` while the calling component is shown, and render it at most every `everyMs` milliseconds. */
 export function useRoom(room: Room, everyMs = 100): void {
@@ -110,6 +96,7 @@ export const runList = new RunList(server);
 /** What all pages but a run's own follow: every run's state, but neither logs nor machine samples. */
 export const house = new Room({
   at: server,
+  sources,
   type: [
     "run.created",
     "run.status",

@@ -1,7 +1,7 @@
 /** What a run's page follows: the run, its series, its log and its machine, in one room. */
 import { LogPart, Room, RunState, SeriesPart, SystemPart, type Run } from "pulsetrain";
 import { ms } from "../../format.ts";
-import { server } from "../../app/server.ts";
+import { server, sources } from "../../app/server.ts";
 import { Board } from "../../charts/board.ts";
 
 export interface OpenRun {
@@ -31,7 +31,7 @@ export function openRun(id: string): OpenRun {
   const log = new LogPart(server, id);
   const machine = new SystemPart(server, id, () => room.changed());
   const board = new Board(series.columns);
-  const room: Room = new Room({ at: server, run: [id], parts: [state, series, log, machine] });
+  const room: Room = new Room({ at: server, sources, run: [id], parts: [state, series, log, machine] });
   room.subscribe(() => {
     const { run } = state;
     if (run) board.start = startOf(run, series);

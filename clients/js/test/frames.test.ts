@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { SseParser, type Frame } from "../src/sse.ts";
+import { SseParser, type Frame } from "../src/sources/frames.ts";
 
 interface Case {
   name: string;
@@ -15,7 +15,7 @@ const { cases } = JSON.parse(readFileSync(file, "utf8")) as { cases: Case[] };
 
 /** What the client makes of bytes that the network cut into `pieces`; an unnamed frame is a `message`. */
 function read(pieces: Uint8Array[]) {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const decoder = new TextDecoder();
   const parser = new SseParser();
   const frames = pieces.flatMap((piece) => parser.push(decoder.decode(piece, { stream: true })));
   return { messages: frames.map((frame) => ({ ...frame, event: frame.event || "message" })), retry: parser.retry };

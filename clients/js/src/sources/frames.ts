@@ -13,7 +13,6 @@ export class SseParser {
   retry: number | null = null;
 
   #rest = "";
-  #started = false;
   #afterReturn = false;
   #event = "";
   #data: string[] = [];
@@ -36,27 +35,19 @@ export class SseParser {
 
   #lines(chunk: string): string[] {
     if (chunk === "") return [];
-    if (!this.#started) {
-      this.#started = true;
-      if (chunk.startsWith("\uFEFF")) chunk = chunk.slice(1);
-    }
     // A line ends in CR, LF or CRLF; a CRLF may be cut in two.
     if (this.#afterReturn && chunk.startsWith("\n")) chunk = chunk.slice(1);
-    this.#afterReturn = chunk === "" ? false : chunk.endsWith("\r");
+    this.#afterReturn = chunk.endsWith("\r");
     const lines = (this.#rest + chunk).split(/\r\n|\r|\n/);
     this.#rest = lines.pop()!;
     return lines;
   }
 
   #field(line: string): void {
-    const colon = line.indexOf(":");
-    if (colon === 0) return;
-    const name = colon < 0 ? line : line.slice(0, colon);
-    let value = colon < 0 ? "" : line.slice(colon + 1);
-    if (value.startsWith(" ")) value = value.slice(1);
+    const [, name, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line)!;
     if (name === "data") this.#data.push(value);
-    else if (name === "event") this.#event = value;
-    else if (name === "id" && !value.includes("\0")) this.#id = value;
-    else if (name === "retry" && /^[0-9]+$/.test(value)) this.retry = Number(value);
+    if (name === "event") this.#event = value;
+    if (name === "id" && !value.includes("\0")) this.#id = value;
+    if (name === "retry" && /^[0-9]+$/.test(value)) this.retry = Number(value);
   }
 }

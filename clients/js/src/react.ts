@@ -1,0 +1,157 @@
+/** Hooks over one shared room of runs: however many components use them, the page holds one connection. */
+import {
+  createContext,
+  createElement,
+  useCallback,
+  useContext,
+  useEffect,
+  useRef,
+  useState,
+  useSyncExternalStore,
+  type ReactNode,
+} from "react";
+import { place, type ApiError } from "./http.ts";
+import { Room, type RoomOptions } from "./room.ts";
+import { RunList } from "./runs.ts";
+import type { Connection, Transport } from "./sources/source.ts";
+import type { Event, Run } from "./types.ts";
+
+/** All that folds into a run but its log lines, which are many. */
+const OF_RUNS = ["created", "status", "lease", "stage", "progress", "metrics", "result", "artifact", "system"];
+const TYPES = [...OF_RUNS.map((name) => `run.${name}`), "command.*", "dataset.*"];
+
+export interface FollowOptions extends Partial<Omit<RoomOptions, "parts" | "run" | "until">> {
+  /** How many of the newest runs to begin with. */
+  readonly limit?: number;
+}
+
+interface Followed {
+  readonly room: Room;
+  readonly list: RunList;
+}
+
+function follow({ at = place(), limit = 200, ...rest }: FollowOptions): Followed {
+  const list = new RunList(at, limit);
+  return { list, room: new Room({ at, type: TYPES, ...rest, parts: [list] }) };
+}
+
+const Context = createContext<Followed | null>(null);
+/** For pages without a provider: the server that the page came from. */
+let own: Followed | null = null;
+
+/** Says which server the hooks below it follow, and how. What it is given first counts. */
+export function PulsetrainProvider({ children, ...options }: FollowOptions & { readonly children?: ReactNode }): ReactNode {
+  const [followed] = useState(() => follow(options));
+  return createElement(Context.Provider, { value: followed }, children);
+}
+
+/** Render once per frame after changes of `room`, and hold it meanwhile. */
+export function useRoom(room: Room): void {
+  const subscribe = useCallback(
+    (draw: () => void) => {
+      const release = room.hold();
+      const stop = room.subscribe(draw);
+      return () => {
+        stop();
+        release();
+      };
+    },
+    [room],
+  );
+  const version = () => room.version;
+  useSyncExternalStore(subscribe, version, version);
+}
+
+function useFollowed(): Followed {
+  const followed = useContext(Context) ?? (own ??= follow({}));
+  useRoom(followed.room);
+  return followed;
+}
+
+export interface TrainingHandlers {
+  /** A run has changed: its folded state, and the event that changed it. */
+  onJobUpdate?: (run: Run, event: Event) => void;
+  onJobCreated?: (run: Run) => void;
+  onDatasetUpdate?: (dataset: Dataset, action: "created" | "deleted") => void;
+  onConnected?: () => void;
+  onDisconnected?: (connection: Connection) => void;
+  /** What the server said at a failed attempt, or why it refuses for good. */
+  onError?: (error: ApiError) => void;
+}
+
+export interface Dataset {
+  readonly id: string;
+  readonly name?: string;
+  readonly size?: number;
+  readonly rows?: number | null;
+  readonly columns?: number | null;
+}
+
+export interface TrainingStream {
+  readonly isConnected: boolean;
+  /** Failed attempts in a row; 0 while connected. */
+  readonly reconnectAttempts: number;
+  readonly connection: Connection;
+  /** What the events come over, while connected. */
+  readonly transport: Transport | null;
+  /** The first snapshot is not there yet. */
+  readonly isLoading: boolean;
+  readonly retryNow: () => void;
+}
+
+/** Be told of what happens from now on, each event once and in order. What went before is in `useRuns()`. */
+export function useTrainingStream(handlers: TrainingHandlers = {}): TrainingStream {
+  const { room, list } = useFollowed();
+  const latest = useRef(handlers);
+  useEffect(() => {
+    latest.current = handlers;
+  });
+  useEffect(() => {
+    let connected = false;
+    const onConnection = (connection: Connection) => {
+      const { onConnected, onDisconnected, onError } = latest.current;
+      const was = connected;
+      connected = connection.state === "live";
+      if (connected && !was) onConnected?.();
+      if (was && !connected) onDisconnected?.(connection);
+      if ("error" in connection && connection.error) onError?.(connection.error);
+    };
+    onConnection(room.connection);
+    return room.listen({ onConnection, onEvent: (event) => dispatch(event, list, latest.current) });
+  }, [room, list]);
+  const { connection, loaded } = room;
+  return {
+    isConnected: connection.state === "live",
+    reconnectAttempts: "attempt" in connection ? connection.attempt : 0,
+    connection,
+    transport: connection.state === "live" ? connection.transport : null,
+    isLoading: !loaded,
+    retryNow: useCallback(() => room.retryNow(), [room]),
+  };
+}
+
+function dispatch(event: Event, list: RunList, to: TrainingHandlers): void {
+  if (event.type.startsWith("dataset.")) {
+    to.onDatasetUpdate?.(event.data as unknown as Dataset, event.type.slice(8) as "created" | "deleted");
+    return;
+  }
+  const run = event.run && list.find(event.run);
+  if (!run) return;
+  if (event.type === "run.created") to.onJobCreated?.(run);
+  else to.onJobUpdate?.(run, event);
+}
+
+/** The newest runs, newest first. */
+export function useRuns(): readonly Run[] {
+  return useFollowed().list.runs;
+}
+
+/** The run `id`, however old: undefined while that is not known, null if there is none. */
+export function useRun(id: string): Run | null | undefined {
+  const { room, list } = useFollowed();
+  const { loaded } = room;
+  useEffect(() => {
+    if (loaded) void list.fetch(id).then(() => room.changed());
+  }, [room, list, id, loaded]);
+  return list.find(id);
+}

@@ -1,0 +1,2 @@
+// The script of the SharedWorker that reads for all tabs of this page.
+import "pulsetrain/worker";

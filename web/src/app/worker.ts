@@ -1,0 +1,2 @@
+/** The script of the SharedWorker that reads the events for all tabs of this page. */
+import "pulsetrain/worker";
