@@ -194,7 +194,7 @@ def unread_bytes(transport: asyncio.Transport) -> int:
     socket = transport.get_extra_info("socket")
     # A connection that the other end has reset has no descriptor any more.
     if socket is not None and socket.fileno() >= 0:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed by now
             queued: int = struct.unpack("i", fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
             waiting += queued
     return waiting
