@@ -139,27 +139,6 @@ def test_who_takes_nothing_is_given_up(server: LiveServer) -> None:
 
 
 @pytest.mark.soak
-def test_who_takes_little_now_and_then_is_waited_for(server: LiveServer) -> None:
-    """TCP tells the sender of about each 2 kB that a receiver with so little room takes: here every 12 s or so."""
-
-    async def body() -> None:
-        async with trial(server, receive_buffer=4096) as one:
-            await one.append("fast", 1500, size=20_000, batch=100)
-            readers = await one.read(("sse",), ("json",), ("msgpack",), start=await one.cursor(0), silence=200)
-            await asyncio.gather(*(reader.heard() for reader in readers))
-            one.proxy.down.rate = 200
-            await asyncio.sleep(110)
-            one.proxy.heal()
-            # What lay in the kernel would still come if the server had left: one more event tells.
-            await one.append("more", 1)
-            await one.caught_up()
-            assert [reader.breaks for reader in readers] == [[], [], []]
-            await one.prove(replays=[])
-
-    run_trial(body(), seconds=240)
-
-
-@pytest.mark.soak
 @pytest.mark.parametrize("receive_buffer", [4096, None], ids=["little room", "usual room"])
 def test_who_reads_slowly_for_long_is_waited_for(server: LiveServer, receive_buffer: int | None) -> None:
     async def body() -> None:
