@@ -26,14 +26,14 @@ class Payload:
         return f'{{"n":{n},"type":"run.system","time":"{_TIME}","data":{self._data(number)}}}'.encode()
 
     def _data(self, number: int) -> str:
-        stamp = time.monotonic_ns()
         head = f'{{"seq":{number},"run":"{RUN}","type":"run.system","time":"{_TIME}","data":'
-        start = f'{{"at":{stamp},"'
-        if self._numbers is not None:
-            loss, other, rate = (self._numbers.random() for _ in range(3))
-            start += (
-                f'generator_loss":{loss},"discriminator_loss":{other:.4f},"rate":{rate * 1e4:.1f},'
-                f'"epoch":{number // 100},"epochs":300,"'
-            )
-        start += 'text":"'
-        return start + "x" * (EVENT_BYTES - len(head) - len(start) - 3) + '"}'
+        start = f'{{"at":{time.monotonic_ns()},"'
+        room = EVENT_BYTES - len(head) - len(start) - 1
+        if self._numbers is None:
+            return start + 'text":"' + "x" * (room - len('text":""}')) + '"}'
+        random = self._numbers.random
+        names = ("generator_loss", "discriminator_loss", "real_scores", "fake_scores")
+        values = "".join(f'{name}":{random():.4f},"' for name in names)
+        values += f'epoch":{number // 100},"rate":'
+        # The last number takes the digits that are left, and none of them is filling.
+        return start + values + f"{random():.17f}"[: room - len(values) - 1] + "}"

@@ -25,9 +25,11 @@ logger = logging.getLogger("pulsetrain.hub")
 _STORE_PAGES = 8
 _WARM_EVENTS = 2000
 _SHARED_PAGES = 64
-_LONGEST_PAUSE = 0.05
-"""Seconds. Where more was committed during an announcement, a pause as long as it took follows, up to this: when
-commits never pause, fan-out takes half of the core at most, and what came meanwhile goes out in one write per reader.
+_BUSY = 8
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.003, 0.05
+"""Seconds. Where more than `_BUSY` events were committed during an announcement, a pause as long as it took follows,
+within these bounds: when commits never pause, fan-out takes half of the core at most, and what came meanwhile goes out
+in one write per reader. Lone events never wait for it.
 """
 
 
@@ -195,7 +197,8 @@ class Hub:
         now = loop.time()
         self._announcing = None
         if self._ring.tail > self._tail:
-            self._next_at = now + min(_LONGEST_PAUSE, now - began)
+            if self._ring.tail - self._tail > _BUSY:
+                self._next_at = now + min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, now - began))
             self._announcing = loop.call_at(self._next_at, self._announce)
 
     def _tell(self, circle: _Circle, page: HubPage | None) -> None:

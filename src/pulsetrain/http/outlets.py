@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import os
 import struct
 import termios
 import time
@@ -24,15 +25,21 @@ _FRAMES, _FRAMES_SECONDS = 100, 10.0
 class Outlet(asyncio.Protocol):
     """Where the bytes of a stream go. Whole frames of one stream, or of several, one after the other."""
 
-    __slots__ = ("_lost", "_room", "transport")
+    __slots__ = ("_file", "_lost", "_room", "transport")
 
     transport: asyncio.Transport
 
     def __init__(self, lost: Callable[[], None]) -> None:
         """`lost` is called when the connection is gone, whoever ended it."""
         self._lost = lost
+        self._file = -1
         self._room: asyncio.Future[None] | None = None
         """Set while the buffer is full; done when there is room again."""
+
+    def attach(self, transport: asyncio.Transport) -> None:
+        """Go on with this connection."""
+        self.transport = transport
+        self._file = transport.get_extra_info("socket").fileno()
 
     @property
     def idle(self) -> bool:
@@ -40,15 +47,27 @@ class Outlet(asyncio.Protocol):
         return self._room is None and self.transport.get_write_buffer_size() == 0 and not self.transport.is_closing()
 
     def put(self, body: bytes) -> None:
-        """Write at once. Readers that are given the same bytes one after the other share what is made of them."""
-        raise NotImplementedError
+        """Write at once; only while `idle`. Readers who are given the same bytes in turn share what is made of them."""
+        data = self._wrapped(body)
+        # Straight to the socket: the loop would send to the first of a thousand readers after it has queued for the
+        # last. As long as the transport is not closing, the file is its own.
+        try:
+            sent = os.write(self._file, data)
+        except OSError:
+            sent = 0  # full, or broken, which the transport finds out
+        if sent < len(data):
+            self.transport.write(data[sent:])
 
     async def write(self, body: bytes) -> None:
         """Write, and return as soon as there is room for more."""
         if not self.transport.is_closing():
-            self.put(body)
+            self.transport.write(self._wrapped(body))
         while self._room is not None:
             await asyncio.shield(self._room)
+
+    def _wrapped(self, body: bytes) -> bytes:
+        """`body` as it goes over the wire."""
+        return body
 
     def pause_writing(self) -> None:
         self._room = asyncio.get_running_loop().create_future()
@@ -59,6 +78,7 @@ class Outlet(asyncio.Protocol):
             room.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._file = -1
         self.resume_writing()
         self._lost()
 
@@ -71,8 +91,8 @@ class Chunks(Outlet):
 
     __slots__ = ()
 
-    def put(self, body: bytes) -> None:
-        self.transport.write(_shared_chunk(body))
+    def _wrapped(self, body: bytes) -> bytes:
+        return _shared_chunk(body)
 
     def finish(self) -> None:
         """End the response in order, and with it the connection."""
@@ -122,7 +142,8 @@ class Messages(Outlet):
 
     def begin(self, transport: asyncio.Transport, connection: ServerProtocol) -> None:
         """`connection` is the state of the protocol after the handshake."""
-        self.transport, self._connection = transport, connection
+        self.attach(transport)
+        self._connection = connection
 
     @property
     def window_bits(self) -> int | None:
@@ -139,9 +160,14 @@ class Messages(Outlet):
     def idle(self) -> bool:
         return super().idle and self._connection.close_sent is None
 
-    def put(self, body: bytes) -> None:
-        if self._connection.close_sent is None:
-            self.transport.write(body)
+    def say(self, frame: bytes) -> None:
+        """Write a frame behind what waits, if messages may be sent."""
+        if self.open:
+            self.transport.write(frame)
+
+    async def write(self, body: bytes) -> None:
+        if self.open:
+            await super().write(body)
 
     def close(self, code: int, reason: str) -> None:
         """Say why this ends, and wait for the answer, but not for ever."""

@@ -95,7 +95,7 @@ class _Stream:
         self._on_end = on_end
         self._lane = hub.meter.lanes["sse"]
         try:
-            self._outlet.transport = response_of(scope).give_away(self._outlet)
+            self._outlet.attach(response_of(scope).give_away(self._outlet))
         except Gone:
             on_end()
             return

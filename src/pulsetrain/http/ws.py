@@ -262,7 +262,7 @@ class Connection:
         if transport.get_write_buffer_size() > _MOST_WAITING:
             transport.abort()
             return
-        self._outlet.put(message_frame(encode(self._format, message), binary=self._format == "msgpack"))
+        self._outlet.say(message_frame(encode(self._format, message), binary=self._format == "msgpack"))
 
     def _look(self) -> None:
         """Tell a client that is there, however quiet, from one that is gone behind a proxy that is not."""
@@ -274,7 +274,7 @@ class Connection:
         if quiet >= 2 * PING_SECONDS:
             self._outlet.transport.abort()
             return
-        if quiet >= 0.9 * PING_SECONDS and self._outlet.open:
-            self._outlet.put(PING)
+        if quiet >= 0.9 * PING_SECONDS:
+            self._outlet.say(PING)
         self._unread = unread_bytes(self._outlet.transport)
         self._beat_slot = self._hub.beats.after(PING_SECONDS, self._look)
