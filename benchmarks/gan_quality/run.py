@@ -185,7 +185,8 @@ def main() -> None:
     here["device"] = "cuda" if torch.cuda.is_available() else "cpu"
     document = {"machine": here, "epochs": options.epochs, "seed": options.seed, "results": results}
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"gan_quality-{time.strftime('%Y-%m-%d', time.gmtime())}.json"
+    seed = f"-seed{options.seed}" if options.seed else ""
+    path = RESULTS / f"gan_quality-{time.strftime('%Y-%m-%d', time.gmtime())}{seed}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     print(f"\n{here}\nsaved to {path}")
 

@@ -3,8 +3,8 @@
 After Xu, Skoularidou, Cuesta-Infante and Veeramachaneni, "Modeling Tabular Data using Conditional GAN" (NeurIPS 2019):
 generator with concatenating residual blocks, Gumbel softmax per one-hot group, conditional vector, training by sampling
 with log-frequencies; and Gulrajani et al., "Improved Training of Wasserstein GANs" (2017) for the gradient penalty.
-What differs: the critic judges single rows, so that it has a score for each; generator weights are averaged (Yazıcı
-et al. 2019); the learning rate decays.
+What differs: the critic judges single rows, so that it has a score for each, and drops no units; generator weights are
+averaged (Yazıcı et al. 2019); the learning rate decays.
 
 Row layout for the networks: the places within modes (`alphas` columns), then the one-hot groups side by side.
 """
@@ -23,6 +23,8 @@ from .transform import Encoded
 
 SLOPE = 0.2
 TEMPERATURE = 0.2
+WIDE = 1000
+"""Rows of more numbers than this are too many for a judge that weighs each against each."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Shape:
     """Groups that can be conditions."""
     noise: int = 128
     hidden: int = 256
-    dropout: float = 0.25
+    dropout: float = 0.0
+    """Share of the critic's hidden units that are dropped; what it does not see, the generator does not learn."""
 
     @property
     def row(self) -> int:
@@ -126,15 +129,16 @@ class Critic(nn.Module):  # type: ignore[misc]  # torch has no types here
         self.dropout = shape.dropout
 
     def forward(self, rows: Tensor, random: torch.Generator) -> Tensor:
-        """Scores (rows), with hidden units dropped at random."""
+        """Scores (rows), with the share `dropout` of the hidden units dropped at random."""
         before = self.first(rows)
         before = self.second(before * self._gate(before, random))
         return self.last(before * self._gate(before, random)).squeeze(1)
 
-    def hidden(self, rows: Tensor) -> Tensor:
-        """The last hidden layer (rows × units), with nothing dropped."""
+    def views(self, rows: Tensor) -> Tensor:
+        """What it sees in each row, with nothing dropped: both hidden layers, and the row itself unless it is wide."""
         first = functional.leaky_relu(self.first(rows), SLOPE)
-        return functional.leaky_relu(self.second(first), SLOPE)
+        itself = rows if rows.shape[1] <= WIDE else rows[:, :0]
+        return torch.cat([first, functional.leaky_relu(self.second(first), SLOPE), itself], dim=1)
 
     def slopes(self, rows: Tensor, random: torch.Generator) -> Tensor:
         """The gradient of the score by `rows`, itself differentiable by the weights.
@@ -152,7 +156,8 @@ class Critic(nn.Module):  # type: ignore[misc]  # torch has no types here
     def _gate(self, before: Tensor, random: torch.Generator) -> Tensor:
         """What leaky ReLU and dropout together multiply each unit with."""
         with torch.no_grad():
-            return before.sign().clamp_min_(SLOPE).mul_(kept(before.shape, self.dropout, random))
+            gate = before.sign().clamp_min_(SLOPE)
+            return gate.mul_(kept(before.shape, self.dropout, random)) if self.dropout else gate
 
 
 def _bits(count: int, random: torch.Generator) -> Tensor:

@@ -19,9 +19,10 @@ from .refine import Judge, judge_of
 from .training import Gan
 from .transform import Encoded, Transform
 
-FORMAT = "pulsetrain tabular-gan 1"
+FORMAT = "pulsetrain tabular-gan 2"
 _AT_ONCE = 10_000
-_JUDGED = 10_000
+_JUDGED = 25_000
+"""Rows of each side that the judge learns from, at most."""
 _PATIENCE = 20
 """So many times the wanted rows are generated at most, however choosy the judge is."""
 _CPU = torch.device("cpu")
@@ -72,7 +73,7 @@ class Model:
         condition = draft.conditions.draw(count, draft.random, even_out=False)
         chosen = real.draw(condition, draft.random)
         rows = torch.cat([real.alphas[chosen], draft.groups.hot(real.codes[chosen]), condition.vector], dim=1)
-        self.judge = judge_of(self.critic.hidden(rows), draft.hidden(*draft.make(count)), real.rows)
+        self.judge = judge_of(self.critic.views(rows), draft.views(*draft.make(count)), real.rows)
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch has no types here
     def sample(self, rows: int, seed: int = 0) -> pl.DataFrame:
@@ -86,7 +87,7 @@ class Model:
             alpha, code, condition = draft.make(_AT_ONCE)
             made += _AT_ONCE
             if self.judge is not None and made <= patience:
-                chance = self.judge.chance(draft.hidden(alpha, code, condition))
+                chance = self.judge.chance(draft.views(alpha, code, condition))
                 kept = torch.rand(_AT_ONCE, generator=draft.random) < chance
                 alpha, code = alpha[kept], code[kept]
             alphas.append(alpha)
@@ -154,10 +155,10 @@ class _Draft:
         codes = self.groups.argmax(logits + gumbel(logits.shape, self.random))
         return torch.tanh(raw[:, :alphas]), codes, inputs[:, self.model.shape.noise :]
 
-    def hidden(self, alphas: Tensor, codes: Tensor, condition: Tensor) -> Tensor:
-        """The critic's last hidden layer on these rows."""
-        hidden: Tensor = self.model.critic.hidden(torch.cat([alphas, self.groups.hot(codes), condition], dim=1))
-        return hidden
+    def views(self, alphas: Tensor, codes: Tensor, condition: Tensor) -> Tensor:
+        """What the critic sees in these rows."""
+        views: Tensor = self.model.critic.views(torch.cat([alphas, self.groups.hot(codes), condition], dim=1))
+        return views
 
 
 def load_tensors(path: Path) -> Any:

@@ -170,7 +170,7 @@ def probabilities(real: Tensor, fake: Tensor) -> tuple[float, float]:
     A Wasserstein critic's score has neither a zero nor a scale. So the logistic curve `1 / (1 + exp(−(a·score + b)))`
     that separates the epoch's real scores from its generated ones best, by maximum likelihood (Platt 1999; Newton's
     method), turns each row's score into the probability that the row is real. Both means 0.5: the critic cannot tell;
-    1 and 0: it always can. The scores are those of the training steps themselves, so with dropout.
+    1 and 0: it always can. The scores are those of the training steps themselves.
     """
     scores = torch.cat([real.reshape(-1), fake.reshape(-1)]).double().cpu()
     labels = torch.cat([torch.ones(real.numel()), torch.zeros(fake.numel())]).double()

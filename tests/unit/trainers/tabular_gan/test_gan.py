@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulsetrain.trainers.tabular_gan.gan import Conditions, Critic, Groups, RealRows, Shape, gumbel, kept
-from pulsetrain.trainers.tabular_gan.refine import judge_of
+from pulsetrain.trainers.tabular_gan.gan import WIDE, Conditions, Critic, Groups, RealRows, Shape, gumbel, kept
+from pulsetrain.trainers.tabular_gan.refine import _ridge_logistic, judge_of
 from pulsetrain.trainers.tabular_gan.training import probabilities
 from pulsetrain.trainers.tabular_gan.transform import Encoded
 
@@ -47,10 +48,11 @@ def test_one_hot_and_back() -> None:
     assert torch.equal(groups.argmax(hot), codes)
 
 
-def test_the_written_out_slope_is_the_gradient() -> None:
+@pytest.mark.parametrize("dropout", [0.0, 0.25])
+def test_the_written_out_slope_is_the_gradient(dropout: float) -> None:
     """Value and derivative by the weights both equal what automatic second-order differentiation gives."""
     torch.manual_seed(0)
-    critic = Critic(Shape(2, (3, 5, 2), (), hidden=16, dropout=0.25))
+    critic = Critic(Shape(2, (3, 5, 2), (), hidden=16, dropout=dropout))
     rows = torch.randn(50, 12, requires_grad=True)
     random = torch.Generator().manual_seed(5)
     state = random.get_state()
@@ -127,3 +129,45 @@ def test_the_judge_keeps_what_is_rarer_among_the_generated() -> None:
     assert abs(float(generated[keep, 0].mean())) < 0.3, "not 0, because odds above the cap count as the cap"
     assert float(chance.min()) >= 0
     assert float(chance.max()) <= 1
+
+
+def test_the_judge_trusts_few_rows_little() -> None:
+    """What tells them apart is chance alone; of few rows and many views, chance could make any judge."""
+    random = torch.Generator().manual_seed(0)
+    real, generated = torch.randn(100, 300, generator=random), torch.randn(100, 300, generator=random)
+    judge = judge_of(real, generated, 100)
+    fresh = torch.randn(2000, 300, generator=random) @ judge.weights + judge.bias
+    assert float(fresh.std()) < 1.5, "odds of fresh rows, which nothing tells apart, are spread little"
+    direct = judge_of(real.repeat(20, 1), generated.repeat(20, 1), 2000)
+    trusted = torch.randn(2000, 300, generator=random) @ direct.weights + direct.bias
+    assert float(trusted.std()) > 2 * float(fresh.std()), "and the ridge is what holds them"
+
+
+def test_the_judge_is_the_best_of_its_kind() -> None:
+    """Its curvature is neither exact nor of each step; the weights still end where the gradient does."""
+    random = torch.Generator().manual_seed(0)
+    features = torch.randn(2000, 6, generator=random).double()
+    features[:1000, 0] += 2
+    features[:, -1] = 1
+    labels = (torch.arange(2000) < 1000).double()
+    share = torch.full((2000,), 1 / 2000).double()
+    weights = _ridge_logistic(features, labels, share, 0.01)
+    hold = torch.tensor([0.01] * 5 + [1e-9]).double()
+    gradient = features.T @ (share * (labels - torch.sigmoid(features @ weights))) - hold * weights
+    assert float(gradient.abs().max()) < 1e-5
+    assert weights[0] > 1
+
+
+def test_the_critic_sees_its_layers_and_the_row() -> None:
+    critic = Critic(Shape(2, (3, 5, 2), (), hidden=16))
+    rows = torch.randn(7, 12)
+    views = critic.views(rows)
+    assert views.shape == (7, 16 + 16 + 12)
+    assert torch.equal(views[:, 32:], rows)
+    scores = critic(rows, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(critic.last(views[:, 16:32]).squeeze(1), scores, msg="nothing is dropped in either")
+
+
+def test_a_wide_row_is_no_view_of_its_own() -> None:
+    critic = Critic(Shape(2, (WIDE,), (), hidden=16))
+    assert critic.views(torch.randn(3, WIDE + 2)).shape == (3, 32)
