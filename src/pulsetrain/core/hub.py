@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 from pulsetrain.model.log import Filter, Stored, View
 from pulsetrain.ports import EventLog
-from pulsetrain.wire.frames import event_frame
 
 from .beats import Beats
 from .meter import Meter
@@ -147,7 +146,7 @@ class Hub:
         self.meter.store_reads += 1
         page = await self._log.read(after, PAGE_EVENTS, filter)
         generation = self._log.view().generation
-        return HubPage(page.events, page.upto, [event_frame(generation, event) for event in page.events], {})
+        return HubPage(page.events, page.upto, generation, {})
 
     async def drain(self, reason: str = "restart", *, timeout: float = 5.0) -> None:
         """End all streams with `bye` and refuse new ones the same way; returns when all have left.

@@ -22,7 +22,6 @@ from pulsetrain.core.ring import PAGE_BYTES, HubPage
 from pulsetrain.model.cursor import Cursor
 from pulsetrain.model.log import Stored
 from pulsetrain.model.runs import FINAL
-from pulsetrain.wire.frames import event_frame
 from pulsetrain.wire.latest import Latest
 from pulsetrain.wire.subscription import Bye, Fetch, Reset, Signal, Skipped, Subscription, Wait
 
@@ -233,8 +232,7 @@ class Delivery:
         if skipped:
             self._hub.meter.skipped += skipped
             parts.append(self._translation.signal(Skipped(_before(cursor, events[0]), skipped)))
-        frames = [event_frame(cursor.generation, event) for event in events]
-        parts.append(self._translation.page(HubPage(events, cursor.seq, frames, {})))
+        parts.append(self._translation.page(HubPage(events, cursor.seq, cursor.generation, {})))
         self._lane.events += len(events)
         self._flush_at = asyncio.get_running_loop().time() + (self._wishes.latest_seconds or 0.0)
 
