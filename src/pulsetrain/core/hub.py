@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 from pulsetrain.model.log import Filter, Stored, View
 from pulsetrain.ports import EventLog
-from pulsetrain.wire.frames import event_frame
 
 from .beats import Beats
 from .meter import Meter
@@ -57,6 +56,7 @@ class Hub:
         self._readers: set[Reader] = set()
         self._max_readers = max_readers
         self._pages: dict[tuple[int, Filter], HubPage] = {}
+        self._at_tail: dict[str, bytes] = {}
         self._older: OrderedDict[tuple[int, Filter], asyncio.Task[HubPage]] = OrderedDict()
         self._view = log.view()
         self._announcing: asyncio.Handle | None = None
@@ -118,6 +118,15 @@ class Hub:
         self._readers.add(reader)
         return reader
 
+    def at_tail(self, form: str, make: Callable[[], bytes]) -> bytes:
+        """What `make` makes for readers at the tail, made once until the tail moves: ten thousand idle readers hear the
+        same heartbeat.
+        """
+        made = self._at_tail.get(form)
+        if made is None:
+            made = self._at_tail[form] = make()
+        return made
+
     def recent(self, after: int, filter: Filter) -> HubPage | None:
         """The page of announced events above `after` if they are in memory. Readers at one position share it."""
         key = (after, filter)
@@ -147,7 +156,7 @@ class Hub:
         self.meter.store_reads += 1
         page = await self._log.read(after, PAGE_EVENTS, filter)
         generation = self._log.view().generation
-        return HubPage(page.events, page.upto, [event_frame(generation, event) for event in page.events], {})
+        return HubPage(page.events, page.upto, generation, {})
 
     async def drain(self, reason: str = "restart", *, timeout: float = 5.0) -> None:
         """End all streams with `bye` and refuse new ones the same way; returns when all have left.
@@ -185,6 +194,7 @@ class Hub:
         self._tail = self._ring.tail
         self.announced_commit, self._waiting_since = self._waiting_since or self.announced_commit, None
         self._pages.clear()
+        self._at_tail.clear()
         for filter, circle in list(self._circles.items()):
             self._tell(circle, self.recent(circle.seen, filter))
             if not circle.readers and self._circles.get(filter) is circle:

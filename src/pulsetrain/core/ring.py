@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pulsetrain.model.log import Filter, Page, Stored, View
-from pulsetrain.wire.frames import event_frame
+from pulsetrain.wire.frames import event_frames
 from pulsetrain.wire.subscription import wants
 
 PAGE_EVENTS = 500
@@ -16,12 +16,12 @@ PAGE_BYTES = 128 * 1024
 class HubPage(Page, frozen=True):
     """A page that readers share; what they make of it is made once."""
 
-    frames: Sequence[bytes]
+    generation: str
     encoded: dict[str, bytes]
 
     def sse(self) -> bytes:
         """The page as SSE frames of the native stream."""
-        return self.once("sse", lambda: b"".join(self.frames))
+        return self.once("sse", lambda: event_frames(self.generation, self.events))
 
     def once(self, form: str, make: Callable[[], bytes]) -> bytes:
         """What `make` makes of this page, made for the first reader who wants it in this form."""
@@ -32,13 +32,12 @@ class HubPage(Page, frozen=True):
 
 
 class Ring:
-    """The newest events with their frames, contiguous, bounded in number and bytes."""
+    """The newest events, contiguous, bounded in number and bytes."""
 
     def __init__(self, view: View, max_events: int, max_bytes: int) -> None:
         self._generation = view.generation
         self._max_events, self._max_bytes = max_events, max_bytes
         self._events: list[Stored] = []
-        self._frames: list[bytes] = []
         self._first = view.tail + 1
         self._bytes = 0
 
@@ -48,30 +47,27 @@ class Ring:
 
     def add(self, events: Sequence[Stored]) -> None:
         self._events += events
-        frames = [event_frame(self._generation, event) for event in events]
-        self._frames += frames
-        self._bytes += sum(map(len, frames))
+        self._bytes += sum([len(event.body) for event in events])
         if len(self._events) > self._max_events or self._bytes > self._max_bytes:
             self._shrink()
 
     def prepend(self, events: Sequence[Stored]) -> None:
         """Take `events`, which end where the ring begins, as far as there is room for them."""
         events = [event for event in events if event.seq < self._first]
-        frames = [event_frame(self._generation, event) for event in events]
-        self._events[:0], self._frames[:0] = events, frames
+        self._events[:0] = events
         self._first -= len(events)
-        self._bytes += sum(map(len, frames))
+        self._bytes += sum([len(event.body) for event in events])
         if len(self._events) > self._max_events or self._bytes > self._max_bytes:
             self._shrink()
 
     def _shrink(self) -> None:
         """Down to three quarters at a time, so that the cost of moving the rest stays small for each event."""
         drop = max(0, len(self._events) - self._max_events * 3 // 4)
-        size = sum(map(len, self._frames[:drop]))
-        while drop < len(self._frames) and self._bytes - size > self._max_bytes * 3 // 4:
-            size += len(self._frames[drop])
+        size = sum([len(event.body) for event in self._events[:drop]])
+        while drop < len(self._events) and self._bytes - size > self._max_bytes * 3 // 4:
+            size += len(self._events[drop].body)
             drop += 1
-        del self._events[:drop], self._frames[:drop]
+        del self._events[:drop]
         self._bytes -= size
         self._first += drop
 
@@ -82,14 +78,12 @@ class Ring:
             return None
         everything = not (filter.runs or filter.types)
         events: list[Stored] = []
-        frames: list[bytes] = []
         size = 0
         for index in range(start, end):
             event = self._events[index]
             if everything or wants(filter, event):
                 events.append(event)
-                frames.append(self._frames[index])
-                size += len(self._frames[index])
+                size += len(event.body)
                 if len(events) == PAGE_EVENTS or size >= PAGE_BYTES:
-                    return HubPage(events, event.seq, frames, {})
-        return HubPage(events, tail, frames, {})
+                    return HubPage(events, event.seq, self._generation, {})
+        return HubPage(events, tail, self._generation, {})

@@ -22,7 +22,6 @@ from pulsetrain.core.ring import PAGE_BYTES, HubPage
 from pulsetrain.model.cursor import Cursor
 from pulsetrain.model.log import Stored
 from pulsetrain.model.runs import FINAL
-from pulsetrain.wire.frames import event_frame
 from pulsetrain.wire.latest import Latest
 from pulsetrain.wire.subscription import Bye, Fetch, Reset, Signal, Skipped, Subscription, Wait
 
@@ -37,6 +36,11 @@ _LOOK_SECONDS = 5.0
 
 class Translation(Protocol):
     """What a stream's frames look like. Returns bytes of whole frames, or nothing."""
+
+    @property
+    def form(self) -> str | None:
+        """A name that translations share which say the same by the same bytes; None if there are no such."""
+        ...
 
     def signal(self, signal: Signal) -> bytes:
         """`hello` comes first, `live` after the replay, `heartbeat` again and again, `reset`, and `bye` at the end."""
@@ -233,8 +237,7 @@ class Delivery:
         if skipped:
             self._hub.meter.skipped += skipped
             parts.append(self._translation.signal(Skipped(_before(cursor, events[0]), skipped)))
-        frames = [event_frame(cursor.generation, event) for event in events]
-        parts.append(self._translation.page(HubPage(events, cursor.seq, frames, {})))
+        parts.append(self._translation.page(HubPage(events, cursor.seq, cursor.generation, {})))
         self._lane.events += len(events)
         self._flush_at = asyncio.get_running_loop().time() + (self._wishes.latest_seconds or 0.0)
 
@@ -284,12 +287,22 @@ class Delivery:
         self._beat_slot = self._beats.after(self._beat_seconds(), self._beat)
         if self._task is None and not self._held and self._hub.closing is None and self._outlet.idle:
             self._subscription.skip(self._reader.position)
-            if said := self._translation.signal(self._subscription.heartbeat(self._hub.view())):
+            if said := self._heartbeat():
                 self._outlet.put(said)
                 self._lane.bytes += len(said)
         else:
             self._beat_due = True
             self._reader.ring()
+
+    def _heartbeat(self) -> bytes:
+        form, view = self._translation.form, self._hub.view()
+
+        def make() -> bytes:
+            return self._translation.signal(self._subscription.heartbeat(view))
+
+        if form is None or self._subscription.cursor.seq != view.tail:
+            return make()
+        return self._hub.at_tail(form, make)
 
     def _beat_seconds(self) -> float:
         return self._subscription.heartbeat_seconds * random.uniform(0.8, 1.2)

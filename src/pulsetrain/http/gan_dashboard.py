@@ -74,6 +74,8 @@ def _can_serve(start: str, view: View) -> bool:
 class _Translation:
     """One client's stream: what the log says, in the dialect's frames."""
 
+    form = None
+
     def __init__(self, channel: Channel, known: Known, greeting: Sequence[Message], seen: int) -> None:
         self._channel = channel
         self._known = known

@@ -27,6 +27,8 @@ HEADERS = [
 class Native:
     """The frames of PROTOCOL §3.2."""
 
+    form = "sse"
+
     def signal(self, signal: Signal) -> bytes:
         if isinstance(signal, Bye):
             return signal_frame(signal, retry_milliseconds=round(signal.retry_seconds * 1000))

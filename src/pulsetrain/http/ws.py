@@ -29,7 +29,7 @@ from .transport import Gone, handshake_of
 
 SUBPROTOCOLS: dict[str, Format] = {"pulsetrain.v1.json": "json", "pulsetrain.v1.msgpack": "msgpack"}
 
-PING_SECONDS = 45.0
+PING_SECONDS = 120.0
 AUTH_SECONDS = 10.0
 MOST_SUBSCRIPTIONS = 100
 _MOST_EARLY = 16
@@ -56,7 +56,7 @@ class Translation:
         self._sub = sub
         self._generation = generation
         self._window_bits = window_bits
-        self._form = f"websocket {format} {sub} {window_bits}"
+        self.form = f"websocket {format} {sub} {window_bits}"
 
     def signal(self, signal: Signal) -> bytes:
         if isinstance(signal, Bye):
@@ -64,7 +64,7 @@ class Translation:
         return message_frame(signal_message(self._format, self._sub, signal), binary=self._format == "msgpack")
 
     def page(self, page: HubPage) -> bytes:
-        return page.once(self._form, lambda: self._batch(page.events)) if page.events else b""
+        return page.once(self.form, lambda: self._batch(page.events)) if page.events else b""
 
     def _batch(self, events: Sequence[Stored]) -> bytes:
         message = events_message(self._format, self._sub, f"{self._generation}-{events[-1].seq}", events)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pulsetrain.model.log import Stored
 
 from .codec import encode_json
@@ -33,9 +35,10 @@ def frame(
     return b"\n".join(lines) + b"\n\n"
 
 
-def event_frame(generation: str, event: Stored) -> bytes:
-    """The frame of an event, unnamed so that `onmessage` of a browser gets it. The body is JSON and has no breaks."""
-    return b"id: %b-%d\ndata: %b\n\n" % (generation.encode(), event.seq, event.body)
+def event_frames(generation: str, events: Iterable[Stored]) -> bytes:
+    """The frames of events, unnamed so that `onmessage` of a browser gets them. Bodies are JSON and have no breaks."""
+    life = generation.encode()
+    return b"".join([b"id: %b-%d\ndata: %b\n\n" % (life, event.seq, event.body) for event in events])
 
 
 def signal_frame(signal: Signal, *, retry_milliseconds: int | None = None) -> bytes:

@@ -11,7 +11,7 @@ import zlib
 
 _FINAL_TEXT, _FINAL_BINARY, _FINAL_PING = 0x81, 0x82, 0x89
 _COMPRESSED = 0x40
-_LEVEL = 3
+_LEVEL = 5
 _WORTH_IT = 128
 """Bytes from which compressing pays."""
 _EMPTY_BLOCK = b"\x00\x00\xff\xff"

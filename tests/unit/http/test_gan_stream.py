@@ -46,7 +46,7 @@ def test_a_gap_ends_the_stream_so_that_the_client_begins_anew() -> None:
 def test_readers_share_what_is_made_of_a_page_but_for_what_one_has_seen() -> None:
     data = {"state": "running", "message": None}
     event = Event(4, "r_aaaaaaaaaa", "run.status", "2026-11-20T10:05:04.123456Z", data)
-    page = HubPage([Stored(4, event.run, event.type, event_to_json(event))], 4, [b""], {})
+    page = HubPage([Stored(4, event.run, event.type, event_to_json(event))], 4, "abcdefgh", {})
     known = Known()
     made = [_Translation(CHANNELS["training"], known, [], seen) for seen in (0, 1, 0)]
     for one in made:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pulsetrain.model.log import Stored
 from pulsetrain.sdk.sse import SseReader
 from pulsetrain.wire.codec import encode_json, envelope
-from pulsetrain.wire.frames import comment, event_frame, frame, signal_frame
+from pulsetrain.wire.frames import comment, event_frames, frame, signal_frame
 from pulsetrain.wire.subscription import Bye, Heartbeat, Hello, Live, Reset
 
 
@@ -36,7 +36,7 @@ def parse(stream: bytes) -> list[dict[str, str]]:
 
 def test_an_event_is_an_unnamed_frame_with_its_cursor() -> None:
     body = envelope(7, "r_aaaaaaaaaa", "run.log", "2026-01-01T00:00:00.000000Z", encode_json({"text": "a\r\n\n\0b"}))
-    read = parse(event_frame("abcdefgh", Stored(7, "r_aaaaaaaaaa", "run.log", body)))
+    read = parse(event_frames("abcdefgh", [Stored(7, "r_aaaaaaaaaa", "run.log", body)]))
     assert read == [{"id": "abcdefgh-7", "data": body.decode()}]
 
 
@@ -44,7 +44,7 @@ def test_an_event_is_an_unnamed_frame_with_its_cursor() -> None:
 def test_no_text_breaks_an_event(data: dict[str, object]) -> None:
     body = envelope(1, None, "x", "t", encode_json(data))
     event = Stored(1, None, "x", body)
-    assert parse(event_frame("abcdefgh", event) * 2) == [{"id": "abcdefgh-1", "data": body.decode()}] * 2
+    assert parse(event_frames("abcdefgh", [event, event])) == [{"id": "abcdefgh-1", "data": body.decode()}] * 2
 
 
 @given(st.text(alphabet=st.sampled_from("a:\r\n\0 ") | st.characters(codec="utf-8")))
@@ -93,7 +93,7 @@ BODY = b'{"seq":7,"run":null,"type":"x","time":"t","data":{}}'
 @pytest.mark.parametrize(
     ("made", "wanted"),
     [
-        (event_frame("abcdefgh", Stored(7, None, "x", BODY)), b"id: abcdefgh-7\ndata: " + BODY + b"\n\n"),
+        (event_frames("abcdefgh", [Stored(7, None, "x", BODY)]), b"id: abcdefgh-7\ndata: " + BODY + b"\n\n"),
         (signal_frame(Live("abcdefgh-7")), b'event: live\nid: abcdefgh-7\ndata: {"cursor":"abcdefgh-7"}\n\n'),
         (
             signal_frame(Hello(None, 9, 1, "abcdefgh", 15.0, "1"), retry_milliseconds=2718),
@@ -128,7 +128,9 @@ TYPED = st.dictionaries(HOSTILE, HOSTILE | st.lists(HOSTILE, max_size=3), max_si
 def test_nothing_that_is_typed_breaks_or_forges_a_frame(typed: object, cuts: list[int]) -> None:
     """Read with the SDK's reader, in pieces: the event comes out as it went in, and nothing else comes out."""
     body = envelope(7, "r_aaaaaaaaaa", "run.created", "2026-01-01T00:00:00.000000Z", encode_json({"name": typed}))
-    stream = event_frame("abcdefgh", Stored(7, "r_aaaaaaaaaa", "run.created", body)) + frame(b"next", id="abcdefgh-8")
+    stream = event_frames("abcdefgh", [Stored(7, "r_aaaaaaaaaa", "run.created", body)]) + frame(
+        b"next", id="abcdefgh-8"
+    )
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     reader = SseReader()
     read = [message for low, high in pairwise(edges) for message in reader.feed(stream[low:high])]
