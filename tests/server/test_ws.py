@@ -289,6 +289,7 @@ def test_what_is_no_message_of_ours_ends_in_the_code_that_says_so(tmp_path: Path
     async def body(site: Site) -> None:
         said: list[tuple[Subprotocol, str | bytes, int]] = [
             (JSON, "{", 4400), (JSON, "[]", 4400), (JSON, '{"op":"nope"}', 4400), (JSON, "{}", 4400),
+            (JSON, '{"op":"%s"}' % ("ü" * 200), 4400),
             (JSON, b"{}", 1003), (MSGPACK, "{}", 1003), (MSGPACK, b"\xc1", 1007), (MSGPACK, b"\x90", 1007),
             (JSON, "[" * 60_000, 4400), (JSON, "x" * 70_000, 1009), (JSON, "x" * 200_000, 1009),
         ]  # fmt: skip

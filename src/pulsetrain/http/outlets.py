@@ -172,7 +172,8 @@ class Messages(Outlet):
     def close(self, code: int, reason: str) -> None:
         """Say why this ends, and wait for the answer, but not for ever."""
         if self.open:
-            self._connection.send_close(code, reason[:120])
+            # At most 123 bytes fit into the frame, and a client's own words may stand in the reason.
+            self._connection.send_close(code, reason.encode("utf-8", "replace")[:120].decode("utf-8", "ignore"))
             self._flush()
             asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self.transport.abort)
 
