@@ -70,7 +70,7 @@ def test_a_bar_is_read_while_it_is_drawn(tmp_path: Path) -> None:
     printed = Printed(tmp_path, (False, False, False))
     stream = Stream(-1, "stderr", None)
     stream.lines.feed("\r 10%|#         | 10/100 [00:01<00:09, 10.00it/s, loss=0.5]")
-    printed.capture.tick([stream])
+    printed.capture.look([stream])
     assert printed.metrics() == [(10, {"loss": 0.5})]
     assert printed.records("run.log") == []
 
