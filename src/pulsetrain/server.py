@@ -29,7 +29,7 @@ from pulsetrain.core.leases import Leases
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.scheduler import Scheduler
 from pulsetrain.core.settings import Settings
-from pulsetrain.core.tokens import Tokens
+from pulsetrain.core.tokens import Tokens, is_loopback
 from pulsetrain.core.trainers import Trainers
 from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
@@ -108,7 +108,10 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     """The parts of a server, started; on leaving, they end in the opposite order. Runs go on."""
     clock = SystemClock()
     log = await SqliteLog.open(settings.data / "pulsetrain.db", durability=settings.durability)
-    known = Trainers(await trainers.describe(settings.trainer_modules))
+    described = await trainers.describe(settings.trainer_modules)
+    if not (settings.allow_commands or is_loopback(settings.host)):
+        described = trainers.without_commands(described)
+    known = Trainers(described)
     run_folder = settings.data / "runs"
     executor = LocalExecutor(run_folder, url)
     leases = Leases(log, clock, settings.lease_seconds, settings.lost_after_seconds)

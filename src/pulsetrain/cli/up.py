@@ -37,6 +37,9 @@ def up(
         typer.Option(help="Origin of a page of yours that embeds this server, such as https://lab.example."),
     ] = None,
     trainers: Annotated[list[str] | None, typer.Option(help="Module or file with trainers of your own.")] = None,
+    allow_commands: Annotated[
+        bool, typer.Option(help="Let runs be any command also where others than this machine reach the server.")
+    ] = False,
     upload_limit: Annotated[int, typer.Option(min=1, help="Largest upload, in MiB.")] = 512,
     durability: Annotated[
         Literal["full", "normal"], typer.Option(help="full: safe from power loss; normal: safe from crashes.")
@@ -66,6 +69,7 @@ def up(
         stop_runs_on_exit=stop_runs,
         samples=samples,
         # Runs work in folders of their own.
+        allow_commands=allow_commands,
         trainer_modules=tuple(str(Path(one).absolute()) if one.endswith(".py") else one for one in trainers or ()),
     )
 

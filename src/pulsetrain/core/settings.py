@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True):
     lost_after_seconds: float = 3600.0
     stop_runs_on_exit: bool = False
     trainer_modules: tuple[str, ...] = ()
+    allow_commands: bool = False
+    """Whether runs may be any command where others than this machine reach the server. On loopback they may."""
     samples: bool = True
     """Whether a new data folder gets sample data sets."""
 
