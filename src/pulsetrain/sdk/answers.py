@@ -61,6 +61,8 @@ class LogLine(msgspec.Struct, frozen=True):
     stream: str = "stdout"
     time: float | None = None
     level: str | None = None
+    rank: int | None = None
+    """Which of many processes printed it, where that is known."""
 
 
 class LogPage(msgspec.Struct, frozen=True):

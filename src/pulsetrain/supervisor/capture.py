@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pulsetrain.model.lines import Lines, State
-from pulsetrain.model.logparse import LogParser, Parsed
+from pulsetrain.model.logparse import LogParser, Parsed, ranked, split_rank
 from pulsetrain.sdk.progress import Pace
 from pulsetrain.sdk.spool import SpoolWriter
 
 from .tail import Row
+from .words import LastWords
 
 _READ = 64 * 1024
 _BAR_SECONDS = 1.0
@@ -72,8 +73,7 @@ class Capture:
         complain: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.last_words: str | None = None
-        """The line that best says why the run ended: the last error, else the last line."""
+        self.words = LastWords()
         self._writer = writer
         self._sdk = sdk
         self._complain = complain
@@ -88,7 +88,8 @@ class Capture:
         self._bars: deque[int] = deque()
         """Steps of bars that were drawn again before the line behind which they stand was taken."""
         self._heard: dict[str, Stream] = {}
-        self._last_error: str | None = None
+        self._others: dict[int, LogParser] = {}
+        """Rank → its parser. What rank 0 says of the training is what the run says."""
         self._bar_at = 0.0
 
     def hear(self, pieces: Sequence[tuple[Stream, str]]) -> None:
@@ -135,20 +136,25 @@ class Capture:
         """Log `lines` and what they say."""
         now = time.time()
         rows: list[dict[str, Any]] = []
-        said: list[Parsed] = []
+        said: list[tuple[Parsed, int | None]] = []
         for line in lines:
-            parsed = self._parser.feed(line)
-            rows.append({"stream": stream, "text": line, "time": now, "level": parsed.level})
+            rank, text = split_rank(line)
+            parser = self._others.setdefault(rank, LogParser()) if rank else self._parser
+            parsed = parser.feed(text)
+            row = {"stream": stream, "text": text, "time": now, "level": parsed.level}
+            rows.append(row if rank is None else {**row, "rank": rank})
             if parsed.metrics or parsed.moved:
-                said.append(parsed)
-            if line.strip():
-                self._remember(line.strip(), parsed.level)
+                said.append((parsed, rank))
+            self.words.hear(text, parsed.level, rank)
         with self._writing():
             for start in range(0, len(rows), 500):
                 part = rows[start : start + 500]
                 self._writer.record("run.log", {"lines": part}, len(part))
-        for parsed in said:
-            self._told(parsed)
+        for parsed, rank in said:
+            if rank:
+                self._keep(parsed.at, ranked(parsed.metrics, rank))
+            else:
+                self._told(parsed)
 
     def tick(self, streams: list[Stream]) -> None:
         """Look at the bars from time to time."""
@@ -190,12 +196,6 @@ class Capture:
         with self._writing():
             self._writer.record("run.log", {"lines": [line]}, 1)
 
-    def _remember(self, line: str, level: str | None) -> None:
-        # Of a traceback, the last line says what happened.
-        if level == "error":
-            self._last_error = line
-        self.last_words = (self._last_error or line)[:2000]
-
     def _told(self, parsed: Parsed) -> None:
         if parsed.moved and not self._sdk()[2]:
             self._progress(parsed)
@@ -215,7 +215,7 @@ class Capture:
 
     def _keep(self, step: int | None, metrics: dict[str, float]) -> None:
         present, logs_metrics, _ = self._sdk()
-        if logs_metrics:
+        if logs_metrics or not metrics:
             return
         if present:
             # The script may be about to log the same numbers itself; they must not be there twice.

@@ -291,7 +291,7 @@ class Supervisor:
             asked = ending.Asked(self._asked_by, acknowledged, self._stopping.sent)
             if self._requested:
                 self._answer("command.rejected", self._command, {"reason": "The run ended before it saw the command."})
-        data = ending.status(how, asked, self._folder.outcome(), self._capture.last_words)
+        data = ending.status(how, asked, self._folder.outcome(), self._capture.words.text)
         self._status({**data, "processes_left": left})
         return how.shell_code
 

@@ -8,5 +8,6 @@ a bounded piece of text: a line costs time in proportion to its length. Recorded
 from .found import metric_name
 from .parser import LogParser, Parsed
 from .prefixes import strip_prefix
+from .ranks import ranked, split_rank
 
-__all__ = ["LogParser", "Parsed", "metric_name", "strip_prefix"]
+__all__ = ["LogParser", "Parsed", "metric_name", "ranked", "split_rank", "strip_prefix"]
