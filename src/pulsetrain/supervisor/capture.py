@@ -98,6 +98,7 @@ class Capture:
             self._heard[stream.name] = stream
             self._hear(stream, text)
         self._bars.clear()
+        self.words.pause()
 
     def _hear(self, stream: Stream, text: str) -> None:
         lines: list[str] = []
@@ -145,7 +146,7 @@ class Capture:
             rows.append(row if rank is None else {**row, "rank": rank})
             if parsed.metrics or parsed.moved:
                 said.append((parsed, rank))
-            self.words.hear(text, parsed.level, rank)
+            self.words.hear(text, parsed.level, rank, stderr=stream == "stderr")
         with self._writing():
             for start in range(0, len(rows), 500):
                 part = rows[start : start + 500]

@@ -14,6 +14,8 @@ class LastWords:
 
     def __init__(self) -> None:
         self._last: str | None = None
+        self._complained = False
+        """Whether stderr said something in the pieces that are being taken: of those, it is believed to be the last."""
         self._error: str | None = None
         self._before: str | None = None
         """The newest error before the traceback that is being told."""
@@ -21,11 +23,17 @@ class LastWords:
         self._looks_for_root = False
         self._root: int | None = None
 
-    def hear(self, line: str, level: str | None, rank: int | None) -> None:
+    def pause(self) -> None:
+        """What is heard from now on came later."""
+        self._complained = False
+
+    def hear(self, line: str, level: str | None, rank: int | None, *, stderr: bool = False) -> None:
         line = line.strip()
         if not line:
             return
-        self._last = line
+        if stderr or not self._complained:
+            self._last = line
+            self._complained = stderr
         if rank is not None:
             if level == "error":
                 self._of_rank[rank] = line

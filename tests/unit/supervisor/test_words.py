@@ -18,6 +18,16 @@ def test_the_last_error_else_the_last_line() -> None:
     assert said(("ValueError: bad", "error", None), ("cleaning up", None, None)) == "ValueError: bad"
 
 
+def test_what_comes_at_once_on_both_streams_ends_with_stderr() -> None:
+    words = LastWords()
+    words.hear("disk full", None, None, stderr=True)
+    words.hear("epoch 3", None, None)
+    assert words.text == "disk full"
+    words.pause()
+    words.hear("bye", None, None)
+    assert words.text == "bye"
+
+
 def test_what_the_launcher_adds_says_less() -> None:
     launcher = "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:"
     own, trace = ("ValueError: bad", "error", None), ("Traceback (most recent call last):", "error", None)
