@@ -78,11 +78,9 @@ def test_a_traceback_is_shown_where_a_run_failed(server: LiveServer, open_page: 
     expect(by(page, "log-line").filter(has_text="Traceback (most recent call last)").first).to_be_visible()
 
 
-def test_a_module_that_cannot_be_loaded_shows_its_traceback(
-    server: LiveServer, open_page: OpenPage, tmp_path: Path
-) -> None:
+def test_a_module_that_cannot_be_loaded_shows_its_traceback(server: LiveServer, open_page: OpenPage) -> None:
     page = open_page(server.url)
-    choose(page, str(tmp_path / "broken.py"))
+    choose(page, "broken.py")
     problem = by(page, "trainer-problem")
     expect(problem).to_contain_text("Traceback (most recent call last)")
     expect(problem).to_contain_text("ModuleNotFoundError: No module named 'no_such_module'")

@@ -119,7 +119,10 @@ def test_an_error_at_import_is_shown_and_the_others_work(start_server: StartServ
     assert not described[str(broken)]["available"]
     assert f'File "{broken}", line 5, in helper' in problem
     assert problem.rstrip().endswith("NameError: name 'missing_name' is not defined")
-    assert "There is no file" in described[str(tmp_path / "gone.py")]["problem"]
+    # It begins in the user's own code.
+    assert "loading.py" not in problem
+    gone = described[str(tmp_path / "gone.py")]["problem"]
+    assert gone == f"It cannot be loaded.\nFileNotFoundError: There is no file {tmp_path / 'gone.py'}.\n"
     run = server.ended(server.post("/api/runs", json={"trainer": "halves"})["run"]["id"])
     assert run["state"] == "succeeded"
     # What others' modules have to complain of is no concern of this run.
