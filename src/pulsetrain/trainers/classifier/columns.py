@@ -125,7 +125,9 @@ def _feature(column: pl.Series, kind: Kind, format: str | None) -> Feature:
         case _:
             # A constant with holes keeps its type: whether it is there may tell something.
             number = column.dtype.is_numeric()
-            return Feature(column.name, "number" if number else "flag" if column.dtype == pl.Boolean else "category", kind)
+            return Feature(
+                column.name, "number" if number else "flag" if column.dtype == pl.Boolean else "category", kind
+            )
 
 
 def date_parts(column: pl.Series) -> list[str]:

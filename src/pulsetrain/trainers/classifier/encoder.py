@@ -34,7 +34,7 @@ _CROSS_FIT = 5
 
 
 def prepare(frame: pl.DataFrame, features: list[Feature]) -> pl.DataFrame:
-    """The cells of `features` as numbers (NaN: missing) and texts. The column of feature 3 is `c3`, of a date `c3.year`."""
+    """The cells of `features` as numbers (NaN: missing) and texts: `c3` is feature 3, `c3.year` a part of its dates."""
     columns: list[pl.Series] = []
     for place, feature in enumerate(features):
         column = frame[feature.name]

@@ -140,7 +140,14 @@ FAMILIES = {
     for family in (
         Family("linear", "Linear model", "iterations", _linear(1.0), chunk=5, trial=200),
         Family(
-            "boosting", "Gradient boosting", "rounds", _boosting(31, 0.0), chunk=5, trial=80, overfits=True, learning_rate=0.1
+            "boosting",
+            "Gradient boosting",
+            "rounds",
+            _boosting(31, 0.0),
+            chunk=5,
+            trial=80,
+            overfits=True,
+            learning_rate=0.1,
         ),
         Family(
             "forest",
@@ -172,7 +179,15 @@ FAMILIES = {
             thorough=True,
         ),
         Family(
-            "network", "Neural network", "epochs", _network, chunk=1, trial=30, overfits=True, learning_rate=1e-3, thorough=True
+            "network",
+            "Neural network",
+            "epochs",
+            _network,
+            chunk=1,
+            trial=30,
+            overfits=True,
+            learning_rate=1e-3,
+            thorough=True,
         ),
     )
 }

@@ -11,8 +11,8 @@ import msgspec
 
 from .encoder import Numbers
 from .families import Family, converged, grow
-from .scores import Asking, Scores, Truth, scores
-from .selection import Scale
+from .parts import Sample, Scale
+from .scores import Answers, Asking, Scores, scores
 from .target import Task
 
 GAP_ROWS = 2000
@@ -39,19 +39,10 @@ class Progress(msgspec.Struct):
 
 
 @dataclass
-class Sample:
-    """Encoded rows with their target."""
-
-    rows: Numbers
-    truth: Truth
-
-
-@dataclass
 class Growth:
     """A model that grows. `kept` is the model at its best moment, for families that more can make worse."""
 
     family: Family
-    task: Task
     train: Sample
     validation: Sample
     scale: Scale
@@ -84,6 +75,19 @@ class Growth:
     def judge(self, estimator: Any, sample: Sample) -> Scores:
         """How good `estimator` is on some rows."""
         return scores(self.task, self.scale.up(self.asking.ask(estimator, sample.rows)), sample.truth)
+
+    def answers(self, rows: Numbers) -> Answers:
+        """What the model says to some rows."""
+        return self.scale.up(self.asking.ask(self.model, rows))
+
+    @property
+    def task(self) -> Task:
+        return self.asking.task
+
+    @property
+    def size(self) -> int:
+        """How far the model has grown."""
+        return self.progress.grown if self.kept is None else self.progress.best
 
     @property
     def model(self) -> Any:

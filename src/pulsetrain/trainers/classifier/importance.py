@@ -12,9 +12,8 @@ import numpy as np
 from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
 from .encoder import Encoder, Numbers
-from .growth import Sample
-from .scores import Asking, scores
-from .selection import Scale
+from .growth import Growth
+from .parts import Sample
 from .target import Task
 
 TELLING_ROWS = 3000
@@ -23,7 +22,7 @@ IMPORTANCE_ROWS = 2000
 MAX_COLUMNS = 40
 
 
-class Telling(msgspec.Struct, frozen=True):
+class Tells(msgspec.Struct, frozen=True):
     """How much a column alone tells: mutual information, as a share of what there is to know about a class."""
 
     name: str
@@ -41,23 +40,23 @@ class Need(msgspec.Struct, frozen=True):
 
 
 def rank_columns(
-    encoder: Encoder, rows: Numbers, truth: Any, task: Task, seed: int, safe_point: Callable[[float], None]
-) -> list[Telling]:
+    encoder: Encoder, train: Sample, task: Task, seed: int, on_share: Callable[[float], None]
+) -> list[Tells]:
     """The columns by how much they tell about the target, on training rows; the most telling first."""
-    chosen = np.random.default_rng(seed).permutation(len(rows))[:TELLING_ROWS]
-    rows, truth = rows[chosen], truth[chosen]
+    chosen = np.random.default_rng(seed).permutation(len(train.rows))[:TELLING_ROWS]
+    rows, truth = train.rows[chosen], train.truth[chosen]
     measure = mutual_info_classif if task == "classification" else mutual_info_regression
     entropy = _entropy(truth) if task == "classification" else None
     neighbours = max(1, min(3, _fewest(truth, task) - 1))
     found = []
     for place, feature in enumerate(encoder.features):
-        safe_point(place / len(encoder.features))
+        on_share(place / len(encoder.features))
         block = rows[:, encoder.block(place)]
         apart = feature.form in ("category", "flag")
         values = _levels(block) if apart else block
         nats = measure(values, truth, discrete_features=apart, n_neighbors=neighbours, random_state=seed)
         bits = float(max(nats, default=0.0)) / math.log(2)
-        found.append(Telling(feature.name, bits, None if not entropy else min(1.0, bits / entropy)))
+        found.append(Tells(feature.name, bits, None if not entropy else min(1.0, bits / entropy)))
     return sorted(found, key=lambda one: -one.bits)
 
 
@@ -78,20 +77,18 @@ def _fewest(truth: Any, task: Task) -> int:
 
 
 def needs(
-    estimator: Any,
+    growth: Growth,
     encoder: Encoder,
     sample: Sample,
-    scale: Scale,
-    asking: Asking,
-    ranking: list[Telling],
+    ranking: list[Tells],
     seed: int,
-    safe_point: Callable[[float], None],
+    on_share: Callable[[float], None],
 ) -> list[Need]:
     """Permutation importance on rows that were held out, of the columns that tell most; the most needed first."""
     random = np.random.default_rng(seed)
     chosen = np.sort(random.permutation(len(sample.rows))[:IMPORTANCE_ROWS])
     rows, truth = sample.rows[chosen], sample.truth[chosen]
-    whole = scores(asking.task, scale.up(asking.ask(estimator, rows)), truth)
+    whole = growth.judge(growth.model, Sample(rows, truth))
     wanted = {one.name for one in ranking[:MAX_COLUMNS]}
     places = [place for place, feature in enumerate(encoder.features) if feature.name in wanted]
     found = []
@@ -99,11 +96,11 @@ def needs(
         block = encoder.block(place)
         lost, quality = [], []
         for _ in range(REPEATS):
-            safe_point(position / len(places))
+            on_share(position / len(places))
             # The numbers of one column are shuffled together: that equals shuffling the column in the table.
             shuffled = rows.copy()
             shuffled[:, block] = rows[random.permutation(len(rows))][:, block]
-            now = scores(asking.task, scale.up(asking.ask(estimator, shuffled)), truth)
+            now = growth.judge(growth.model, Sample(shuffled, truth))
             lost.append(now.loss - whole.loss)
             if now.quality is not None and whole.quality is not None:
                 quality.append(whole.quality - now.quality)

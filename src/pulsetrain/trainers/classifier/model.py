@@ -1,4 +1,4 @@
-"""A trained model and its preprocessing as one file: a zip of JSON and of skops members, which run no code when read."""
+"""A trained model and its preprocessing as one file: a zip of JSON and skops members, which run no code when read."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from pulsetrain.model.errors import BadParameters
 
 from .columns import Feature
 from .encoder import Encoder, prepare
-from .parts import Label
+from .parts import Label, Scale
 from .scores import Answers, Asking
-from .selection import Scale
 from .target import Task
 
 FORMAT = "pulsetrain classifier model 1"
@@ -106,8 +105,7 @@ def estimator_bytes(estimator: Any) -> bytes:
 
 
 def load_estimator(file: zipfile.ZipFile, name: str) -> Any:
-    """The estimator of that name, or None where the file has none. Raises BadParameters for types that are not TRUSTED.
-    """
+    """The estimator of that name, or None if there is none. Raises BadParameters for types that are not TRUSTED."""
     member = f"{name}.skops"
     if member not in file.namelist():
         return None

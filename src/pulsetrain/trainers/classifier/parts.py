@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -20,7 +21,7 @@ Label = str | int | float | bool
 
 @dataclass(frozen=True)
 class Parts:
-    """Row numbers, disjoint: `train` is learnt from, `validation` looked at while learning, `test` held out to the end."""
+    """Row numbers, disjoint: `train` to learn from, `validation` to look at meanwhile, `test` held out to the end."""
 
     train: Rows
     validation: Rows
@@ -29,8 +30,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted. `classes` are its labels, in the order of their numbers; of a regression there are none.
-    """
+    """What is to be predicted. `classes` are its labels in the order of their numbers; a regression has none."""
 
     name: str
     task: Task
@@ -97,3 +97,30 @@ def _groups(target: Target, rows: Rows) -> list[Rows]:
         return [rows]
     numbers = target.numbers[rows]
     return [rows[numbers == place] for place in range(len(target.classes))]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Encoded rows with their target."""
+
+    rows: npt.NDArray[np.float32]
+    truth: npt.NDArray[Any]
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """Numbers to predict, brought to a mean of 0 and a spread of 1 for the models. Of classes: nothing."""
+
+    mean: float = 0.0
+    spread: float = 1.0
+
+    @staticmethod
+    def of(target: Target, learn: npt.NDArray[Any]) -> Scale:
+        if target.task == "classification":
+            return Scale()
+        return Scale(float(learn.mean()), float(learn.std()) or 1.0)
+
+    def down(self, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return numbers if self == Scale() else (numbers - self.mean) / self.spread
+
+    def up(self, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return numbers if self == Scale() else numbers * self.spread + self.mean

@@ -111,7 +111,9 @@ def _curves(answers: Answers, truth: Truth, labels: Sequence[str], shown: list[i
         kept = thinned(len(exact))
         mean = average_precision_score(is_it, ranking)
         precision.append(
-            LineSeries(name=f"{labels[place]} (AP {mean:.3f})", x=found[kept][::-1].tolist(), y=exact[kept][::-1].tolist())
+            LineSeries(
+                name=f"{labels[place]} (AP {mean:.3f})", x=found[kept][::-1].tolist(), y=exact[kept][::-1].tolist()
+            )
         )
     if not roc:
         return []
@@ -208,9 +210,7 @@ def regression_blocks(answers: Answers, truth: Truth, target: str, seed: int) ->
     ]
 
 
-def worst(
-    frame: Any, answers: Answers, truth: Truth, labels: Sequence[str], names: list[str], most: int = 15
-) -> Table:
+def worst(frame: Any, answers: Answers, truth: Truth, labels: Sequence[str], names: list[str], most: int = 15) -> Table:
     """The held-out rows that the model was most wrong about."""
     if labels:
         error = 1 - answers[np.arange(len(truth)), truth]

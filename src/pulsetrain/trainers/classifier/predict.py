@@ -67,9 +67,7 @@ class Answerer:
     def _class(self, probabilities: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
         best = int(probabilities.argmax())
         label: Label = self._about.classes[best]
-        named = {
-            label_text(one): float(share) for one, share in zip(self._about.classes, probabilities, strict=True)
-        }
+        named = {label_text(one): float(share) for one, share in zip(self._about.classes, probabilities, strict=True)}
         return {"prediction": label, "confidence": float(probabilities[best]), "probabilities": named}
 
     def _number(self, answer: float) -> dict[str, Any]:

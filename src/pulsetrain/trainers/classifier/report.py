@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
-import msgspec
 import numpy as np
+import polars as pl
 
-from pulsetrain.model.report import Bars, BarSeries, Block, Column, Figure, Lines, LineSeries, Report, Section, Table
+from pulsetrain.model.report import (
+    Bars,
+    BarSeries,
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Lines,
+    LineSeries,
+    Report,
+    Section,
+    Table,
+)
 
 from .columns import Plan
 from .families import Family
 from .growth import Look
-from .importance import Need, Telling
+from .importance import Need, Tells
 from .parts import Target
 from .plots import calibration_error, classification_blocks, regression_blocks, thinned, worst
 from .scores import Answers, Scores, Truth
-from .selection import BASELINE, BASELINE_TITLES, Standing
+from .selection import Standing, title_of
+from .target import Task
 
 MAX_BARS = 25
 _SHOWN_COLUMNS = 6
@@ -27,19 +40,23 @@ _NAMES = {
 }
 
 
-class Held(msgspec.Struct):
-    """The verdict of the held-out rows. `coverage` is the share of them inside the 90 % interval."""
+@dataclass
+class Held:
+    """The verdict of the held-out rows. Of a regression: `error_90` is half the 90 % interval, `coverage` the share of
+    them inside it."""
 
-    frame: Any
+    frame: pl.DataFrame
     answers: Answers
     truth: Truth
     scores: Scores
     baseline: Scores
     interval: tuple[float, float] | None
+    error_90: float | None = None
     coverage: float | None = None
 
 
-class Findings(msgspec.Struct):
+@dataclass(frozen=True)
+class Findings:
     """All that the report tells."""
 
     dataset: str
@@ -47,24 +64,22 @@ class Findings(msgspec.Struct):
     plan: Plan
     rows: tuple[int, int, int]
     standings: list[Standing]
-    families: dict[str, Family]
     chosen: Family
     grown: int
     looks: list[Look]
     held: Held
-    ranking: list[Telling]
+    ranking: list[Tells]
     needs: list[Need]
     notes: list[str]
-    predictions: int
     seed: int
 
 
-def make_report(found: Findings) -> Report:
-    """The report of one run."""
+def make_report(found: Findings, predictions: int) -> Report:
+    """The report of a run that made so many predictions."""
     return Report(
         title=f"{found.target.name} of {found.dataset}",
         summary=summary(found),
-        figures=figures(found),
+        figures=figures(found, predictions),
         sections=[_held_out(found), _columns(found), _selection(found), _training(found), _rows(found)],
         notes=found.notes,
     )
@@ -83,7 +98,8 @@ def summary(found: Findings) -> str:
         better = 1 - held.scores.loss / held.baseline.loss if held.baseline.loss else 0.0
         comparison = f"{better:.0%} less" if better >= 0 else f"{-better:.0%} more"
         first = (
-            f"{title} explains {_share(held.scores.quality)} of the differences in {found.target.name!r} among {count}; "
+            f"{title} explains {_share(held.scores.quality)} of the differences in {found.target.name!r} "
+            f"among {count}; "
             f"its typical error is {held.scores.loss:.4g}, {comparison} than that of always answering the mean."
         )
     if not _better(held):
@@ -96,7 +112,7 @@ def _better(held: Held) -> bool:
     return held.scores.loss < held.baseline.loss
 
 
-def figures(found: Findings) -> list[Figure]:
+def figures(found: Findings, predictions: int) -> list[Figure]:
     """The verdict in numbers; the first one is what the run is about."""
     held, names = found.held, _NAMES[found.target.task]
     classes = found.target.task == "classification"
@@ -116,7 +132,9 @@ def figures(found: Findings) -> list[Figure]:
             name=names[2],
             value=held.scores.second,
             better="higher" if classes else "lower",
-            help="How well the classes are ranked; 0.5 is chance." if classes else f"In the unit of {found.target.name!r}.",
+            help="How well the classes are ranked; 0.5 is chance."
+            if classes
+            else f"In the unit of {found.target.name!r}.",
             baseline=0.5 if classes else held.baseline.second,
             baseline_name="chance" if classes else who,
         ),
@@ -136,7 +154,7 @@ def figures(found: Findings) -> list[Figure]:
     if held.coverage is not None:
         help = "Held-out rows inside the interval that the model gives for 90 %."
         listed.append(Figure(name="Inside the interval", value=held.coverage, unit="share", help=help))
-    listed.append(Figure(name="Predictions made", value=found.predictions, help="In all stages of the run."))
+    listed.append(Figure(name="Predictions made", value=predictions, help="In all stages of the run."))
     return listed
 
 
@@ -176,8 +194,8 @@ def _columns(found: Findings) -> Section:
         help = "How much each column alone tells about the target (mutual information), in training rows."
         labels = [one.name for one in shown_ranking]
         blocks.append(Bars(title="What each column tells alone", labels=labels, series=[bits], unit="bits", help=help))
-    used = [[one.name, one.kind, _FORMS[one.form]] for one in found.plan.features]
-    unused = [[one.name, "not used", one.why] for one in found.plan.dropped]
+    used: list[list[Cell]] = [[one.name, one.kind, _FORMS[one.form]] for one in found.plan.features]
+    unused: list[list[Cell]] = [[one.name, "not used", one.why] for one in found.plan.dropped]
     columns = [Column(name="Column"), Column(name="Holds"), Column(name="Becomes")]
     blocks.append(Table(title="Columns", columns=columns, rows=[*used, *unused][:200]))
     return Section(title="Columns", blocks=blocks)
@@ -193,17 +211,24 @@ _FORMS = {
 }
 
 
-def leaderboard(
-    standings: Sequence[Standing], families: dict[str, Family], task: str
-) -> tuple[list[str], list[list[str | float | int | None]]]:
+def leaderboard(standings: Sequence[Standing], task: Task) -> tuple[list[str], list[list[Cell]]]:
     """The names of the columns and the rows of the leaderboard."""
     quality, loss, second = _NAMES[task]
-    rows: list[list[str | float | int | None]] = []
+    rows: list[list[Cell]] = []
     for place, one in enumerate(standings, 1):
-        title = BASELINE_TITLES[task] if one.family == BASELINE else families[one.family].title
+        title = title_of(one.family, task)
         spread = None if one.loss_spread is None else round(one.loss_spread, 4)
         rows.append(
-            [place, title, round(one.loss, 4), spread, _round(one.quality), _round(one.second), one.folds, round(one.seconds, 2)]
+            [
+                place,
+                title,
+                round(one.loss, 4),
+                spread,
+                _round(one.quality),
+                _round(one.second),
+                one.folds,
+                round(one.seconds, 2),
+            ]
         )
     return ["Place", "Model", loss, "± (folds)", quality, second, "Folds", "Seconds"], rows
 
@@ -213,9 +238,11 @@ def _round(value: float | None) -> float | None:
 
 
 def _selection(found: Findings) -> Section:
-    names, rows = leaderboard(found.standings, found.families, found.target.task)
+    names, rows = leaderboard(found.standings, found.target.task)
     columns = [Column(name=name, kind="text" if name == "Model" else "number") for name in names]
-    help = "Mean over the folds of the cross-validation. The lowest loss wins: it also counts how sure wrong answers were."
+    help = (
+        "Mean over the folds of the cross-validation. The lowest loss wins: it also counts how sure wrong answers were."
+    )
     bars = Bars(
         title=f"{names[2]} under cross-validation",
         labels=[str(row[1]) for row in rows],
@@ -272,7 +299,9 @@ def _rows(found: Findings) -> Section:
     parts = ("learnt from", "looked at while learning", "held out to the end")
     columns = [Column(name="Rows"), Column(name="Count", kind="number")]
     blocks: list[Block] = [
-        Table(title="Parts", columns=columns, rows=[[name, count] for name, count in zip(parts, found.rows, strict=True)])
+        Table(
+            title="Parts", columns=columns, rows=[[name, count] for name, count in zip(parts, found.rows, strict=True)]
+        )
     ]
     if found.target.task == "classification":
         counts = np.bincount(found.held.truth, minlength=len(found.target.classes))

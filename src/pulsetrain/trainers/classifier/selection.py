@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from statistics import fmean, stdev
 
 import msgspec
@@ -12,13 +13,17 @@ import numpy as np
 import polars as pl
 
 from .columns import Feature
-from .encoder import Encoder, Numbers
-from .families import Family, Size, grow
-from .parts import Rows, Target
-from .scores import Asking, Scores, scores
+from .encoder import Encoder
+from .families import FAMILIES, Family, Size, grow
+from .parts import Rows, Sample, Scale, Target
+from .scores import Answers, Asking, Scores, scores
+from .target import Task
 
 BASELINE = "baseline"
-BASELINE_TITLES = {"classification": "Baseline: the classes' shares", "regression": "Baseline: the mean"}
+_BASELINE_TITLES: dict[Task, str] = {
+    "classification": "Baseline: the classes' shares",
+    "regression": "Baseline: the mean",
+}
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -43,59 +48,47 @@ class Standing(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def compete(
-    rows: pl.DataFrame,
-    features: list[Feature],
-    target: Target,
-    folds: list[tuple[Rows, Rows]],
-    families: list[Family],
-    asking: Asking,
-    *,
-    seed: int,
-    done: list[Trial],
-    safe_point: Callable[[], None],
-) -> Iterator[Trial]:
-    """The trials that are not among `done`, one after the other; the baseline of each fold comes first.
+@dataclass(frozen=True)
+class Competition:
+    """`rows` are prepared. Nothing of a fold's judging rows is seen by its encoder or its models before they judge."""
 
-    `rows` are prepared. Nothing of a fold's judging rows is seen by its encoder or its models before they are judged.
-    """
-    known = {(trial.family, trial.fold) for trial in done}
-    for fold, (learn, judge) in enumerate(folds):
-        open_ = [family for family in families if (family.name, fold) not in known]
-        if (BASELINE, fold) not in known:
-            yield _baseline(target, learn, judge, fold)
-        if not open_:
-            continue
-        safe_point()
-        encoder = Encoder(features, target.task, len(target.classes), seed)
-        seen = encoder.fit(rows[learn], target.numbers[learn])
-        unseen = encoder.encode(rows[judge])
-        for family in open_:
+    rows: pl.DataFrame
+    features: list[Feature]
+    target: Target
+    families: list[Family]
+    asking: Asking
+    seed: int
+
+    def trials(
+        self, folds: list[tuple[Rows, Rows]], done: Sequence[Trial], safe_point: Callable[[], None]
+    ) -> Iterator[Trial]:
+        """The trials that are not among `done`, one after the other; the baseline of each fold comes first."""
+        known = {(trial.family, trial.fold) for trial in done}
+        for fold, (learn, judge) in enumerate(folds):
+            if (BASELINE, fold) not in known:
+                yield _baseline(self.target, learn, judge, fold)
+            missing = [family for family in self.families if (family.name, fold) not in known]
+            if not missing:
+                continue
             safe_point()
-            yield _trial(family, seen, unseen, target, (learn, judge), fold, asking, seed)
+            encoder = Encoder(self.features, self.target.task, len(self.target.classes), self.seed)
+            seen = Sample(encoder.fit(self.rows[learn], self.target.numbers[learn]), self.target.numbers[learn])
+            unseen = Sample(encoder.encode(self.rows[judge]), self.target.numbers[judge])
+            for family in missing:
+                safe_point()
+                yield self._trial(family, fold, seen, unseen)
 
-
-def _trial(
-    family: Family,
-    seen: Numbers,
-    unseen: Numbers,
-    target: Target,
-    rows: tuple[Rows, Rows],
-    fold: int,
-    asking: Asking,
-    seed: int,
-) -> Trial:
-    learn, judge = (target.numbers[part] for part in rows)
-    begun = time.perf_counter()
-    scale = Scale.of(target, learn)
-    try:
-        estimator = family.make(target.task, Size(*seen.shape), seed)
-        grow(family, estimator, seen, scale.down(learn), done=0, to=family.trial)
-        found = scores(target.task, scale.up(asking.ask(estimator, unseen)), judge)
-    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as problem:
-        # A kind of model that a table breaks loses; the others go on.
-        return Trial(family.name, fold, time.perf_counter() - begun, problem=str(problem))
-    return Trial(family.name, fold, time.perf_counter() - begun, found)
+    def _trial(self, family: Family, fold: int, seen: Sample, unseen: Sample) -> Trial:
+        begun, task = time.perf_counter(), self.target.task
+        scale = Scale.of(self.target, seen.truth)
+        try:
+            estimator = family.make(task, Size(*seen.rows.shape), self.seed)
+            grow(family, estimator, seen.rows, scale.down(seen.truth), done=0, to=family.trial)
+            found = scores(task, scale.up(self.asking.ask(estimator, unseen.rows)), unseen.truth)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as problem:
+            # A kind of model that a table breaks loses; the others go on.
+            return Trial(family.name, fold, time.perf_counter() - begun, problem=str(problem))
+        return Trial(family.name, fold, time.perf_counter() - begun, found)
 
 
 def _baseline(target: Target, learn: Rows, judge: Rows, fold: int) -> Trial:
@@ -103,32 +96,13 @@ def _baseline(target: Target, learn: Rows, judge: Rows, fold: int) -> Trial:
     return Trial(BASELINE, fold, 0.0, scores(target.task, answers, target.numbers[judge]))
 
 
-def baseline_answers(target: Target, learn: Rows, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def baseline_answers(target: Target, learn: Rows, count: int) -> Answers:
     """What somebody would answer who knew the target's values in `learn` and nothing else."""
     known = target.numbers[learn]
     if target.task == "regression":
         return np.full(count, known.mean())
     shares = np.bincount(known, minlength=len(target.classes)) / len(known)
     return np.tile(shares, (count, 1))
-
-
-class Scale(msgspec.Struct, frozen=True):
-    """Numbers to predict, brought to a mean of 0 and a spread of 1 for the models. Of classes: nothing."""
-
-    mean: float = 0.0
-    spread: float = 1.0
-
-    @staticmethod
-    def of(target: Target, learn: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Scale:
-        if target.task == "classification":
-            return Scale()
-        return Scale(float(learn.mean()), float(learn.std()) or 1.0)
-
-    def down(self, numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        return numbers if self == Scale() else (numbers - self.mean) / self.spread
-
-    def up(self, numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        return numbers if self == Scale() else numbers * self.spread + self.mean
 
 
 def standings(trials: list[Trial]) -> list[Standing]:
@@ -166,3 +140,8 @@ def winner(trials: list[Trial], families: list[Family]) -> Family:
             return by_name[standing.family]
     problems = {trial.family: trial.problem for trial in trials if trial.problem}
     raise ValueError(f"No kind of model could learn from this table: {problems}")
+
+
+def title_of(family: str, task: Task) -> str:
+    """What the leaderboard calls a family, or the baseline."""
+    return _BASELINE_TITLES[task] if family == BASELINE else FAMILIES[family].title

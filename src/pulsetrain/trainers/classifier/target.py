@@ -16,9 +16,10 @@ from .trainer import Wanted
 Task = Literal["classification", "regression"]
 
 USUAL_NAMES = (
-    "target label class y outcome response result output prediction category "
-    "survived churn churned default diagnosis species income salary price quality score rating progression"
-).split()
+    *("target", "label", "class", "y", "outcome", "response", "result", "output", "prediction", "category"),
+    *("survived", "churn", "churned", "default", "diagnosis", "species", "income", "salary", "price", "quality"),
+    *("score", "rating", "progression"),
+)
 """Names that people give to what they want to know; the earlier, the surer."""
 
 FEW_NUMBERS = 10
@@ -46,7 +47,7 @@ def suggest_target(table: Table) -> Suggestion:
     named = {name.strip().lower(): name for name in usable}
     for usual in USUAL_NAMES:
         if usual in named:
-            return Suggestion(named[usual], f"its name says that it is a {usual!r}" if usual != "y" else "it is named y")
+            return Suggestion(named[usual], f"{usual!r} is what such a column is often called")
     last = table.frame.columns[-1]
     if last == usable[-1]:
         return Suggestion(last, "it is the last column")
@@ -92,7 +93,7 @@ def task_of(column: pl.Series, kind: Kind, wanted: Wanted) -> tuple[Task, str]:
         return "regression", f"the target has {unique:,} different numbers"
     if unique > MAX_CLASSES:
         raise BadParameters(
-            f"The target {name!r} has {unique:,} different values, and at most {MAX_CLASSES} classes can be told apart.",
+            f"The target {name!r} has {unique:,} different values; at most {MAX_CLASSES} classes can be told apart.",
             hint="Take task=prediction." if kind in NUMERIC else "Choose a column with fewer values.",
         )
     return "classification", "as asked" if wanted == "classification" else f"the target has {unique} different values"

@@ -75,7 +75,10 @@ def train(
     leave_out: Annotated[str, Help("Columns not to learn from, with commas between."), Advanced()] = "",
     max_rows: Annotated[int, Range(50, 1_000_000), Help("More rows than these are sampled."), Advanced()] = 100_000,
     patience: Annotated[
-        int, Range(0, 1000), Help("Checks without a better validation loss before it stops early; 0: never."), Advanced()
+        int,
+        Range(0, 1000),
+        Help("Checks without a better validation loss before it stops early; 0: never."),
+        Advanced(),
     ] = 10,
     seed: Annotated[int, Range(0, 2**31 - 1), Help("The same seed gives the same model."), Advanced()] = 0,
 ) -> None:

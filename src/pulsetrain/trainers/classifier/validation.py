@@ -31,7 +31,7 @@ def findings(table: Table) -> list[str]:
     copies = ~frame.select(pl.struct(pl.all()).is_first_distinct()).to_series()
     if copies.any():
         found.append(
-            f"{int(copies.sum()):,} rows are copies of earlier ones and may make the figures look better than they are: "
+            f"{_count(copies)} the same as an earlier row, which may make the figures look better than they are: "
             f"{rows_named(copies)}."
         )
     for column in frame.iter_columns():
@@ -47,7 +47,7 @@ def usable_rows(table: Table, target: str, task: Task) -> tuple[pl.Series, list[
     missing = column.is_null()
     notes = []
     if missing.any():
-        notes.append(f"{int(missing.sum()):,} rows have no {target!r} and are left out: {rows_named(missing)}.")
+        notes.append(f"{_count(missing)} without a {target!r} and left out: {rows_named(missing)}.")
     usable = ~missing
     if task == "classification":
         counts = column.drop_nulls().value_counts()
@@ -62,7 +62,7 @@ def usable_rows(table: Table, target: str, task: Task) -> tuple[pl.Series, list[
         notes += _balance(column.filter(usable))
     if usable.sum() < MIN_ROWS:
         raise BadTable(
-            f"{int(usable.sum())} rows have a usable {target!r}; at least {MIN_ROWS} are needed. {' '.join(notes)}".strip(),
+            " ".join([f"{int(usable.sum())} rows have a usable {target!r}; at least {MIN_ROWS} are needed.", *notes]),
             hint="Fill in the target, or choose another column.",
         )
     return usable, notes
@@ -90,10 +90,17 @@ def left_out(text: str, table: Table, target: str) -> list[str]:
     names = [name for name in names if name]
     unknown = [name for name in names if name not in table.frame.columns]
     if unknown:
-        raise BadParameters(f"There is no column {unknown[0]!r} to leave out.", hint=f"Columns: {_some(table.frame.columns)}.")
+        raise BadParameters(
+            f"There is no column {unknown[0]!r} to leave out.", hint=f"Columns: {_some(table.frame.columns)}."
+        )
     if target in names:
         raise BadParameters(f"The target {target!r} cannot be left out.")
     return names
+
+
+def _count(mask: pl.Series) -> str:
+    count = int(mask.sum())
+    return f"{count:,} {'row is' if count == 1 else 'rows are'}"
 
 
 def rows_named(mask: pl.Series) -> str:
