@@ -22,7 +22,7 @@ from pulsetrain.model.report import (
 
 from . import scores
 from .scores import Scores
-from .verdict import Verdict
+from .verdict import ENTITY_ERRORS, INTENT_ERRORS, Verdict
 
 History = Sequence[dict[str, float]]
 
@@ -45,14 +45,15 @@ def report(
     sections.append(_courses(histories))
     return Report(
         title="Intents and entities",
-        summary=_summary(verdict),
+        summary=summary(verdict),
         figures=_figures(verdict),
         sections=sections,
         notes=notes,
     )
 
 
-def _summary(verdict: Verdict) -> str:
+def summary(verdict: Verdict) -> str:
+    """What came out, in a sentence."""
     count, share = len(verdict.held_out), verdict.accuracy
     if share is None:
         return f"The model learnt from {len(verdict.learnt):,} examples; none was held out, so nothing is known of it."
@@ -120,7 +121,7 @@ def _intents(verdict: Verdict, telling: dict[str, list[str]]) -> Section:
         )
         errors = Table(
             title="Worst errors of intents",
-            columns=_columns("row", "text", "in truth", "answered", "confidence"),
+            columns=_columns(*INTENT_ERRORS),
             rows=verdict.intent_errors(),
             help="Wrong answers, the surest first. Some may be mistakes in the data.",
         )
@@ -133,7 +134,7 @@ def _intents(verdict: Verdict, telling: dict[str, list[str]]) -> Section:
 def _entities(verdict: Verdict, found: Scores) -> Section:
     errors = Table(
         title="Worst errors of entities",
-        columns=_columns("row", "in truth", "found", "differences"),
+        columns=_columns(*ENTITY_ERRORS),
         rows=verdict.entity_errors(),
         help="Held-out texts with entities missed, wrong or invented.",
     )

@@ -24,7 +24,8 @@ from .linear import Weights
 from .model import Answer, Model
 from .parting import part
 from .progress import Progress
-from .report import SCORE_COLUMNS, report, score_rows
+from .report import report, summary
+from .show import Tables
 from .trainer import STAGES, Settings
 from .vectors import Vectors
 from .verdict import Verdict
@@ -38,10 +39,11 @@ LEAST_STEPS = 50
 PULL = 5e-4
 """How strongly weights of clues are pulled towards zero. It keeps rare clues from being learnt by heart."""
 CHECKPOINT_SECONDS = 60.0
-TABLE_SECONDS = 1.0
 SHOWN_WARNINGS = 20
 TELLING_WORDS = 10
-SAMPLES = 10
+SAMPLES = 20
+SHOWN_TEXTS = 3
+ASKED_AT_ONCE = 500
 
 
 class Stopped(Exception):
@@ -58,7 +60,7 @@ class Stages:
         self.progress = Progress(run)
         self.courses: dict[str, Course] = {}
         self._saved = time.monotonic()
-        self._table_at = 0.0
+        self.tables = Tables(run)
 
     def go(self) -> None:
         """Run the stages; return early, with a checkpoint saved, when the run was asked to stop."""
@@ -98,6 +100,7 @@ class Stages:
                 checkpoint.restore(name, course)
             done = " and ".join(f"{course.place.epoch} epochs of {name}" for name, course in self.courses.items())
             _say(f"Going on after {done}.")
+        self._offer()
         self.progress.show(PREPROCESS, 1.0)
 
     def _complain(self, found: Examples) -> None:
@@ -146,6 +149,7 @@ class Stages:
         """Epoch after epoch; after each, the held-out examples are answered."""
         self._begin(INTENTS)
         self._learn("intents", INTENTS, "epochs", self._measure_intents)
+        self._settle("epochs")
 
     def _measure_intents(self, loss: float) -> dict[str, float]:
         row = {"loss": loss}
@@ -159,7 +163,7 @@ class Stages:
             known = [shares[at, number[name]] for at, name in enumerate(truth) if name in number]
             if known:
                 row["validation_loss"] = float(-np.log(np.maximum(known, 1e-12)).mean())
-            self._score_table("Intents", scores.intent_scores(truth, answers))
+            self.tables.scores("Intents", scores.intent_scores(truth, answers))
         return row
 
     # ---- Train entity extractor ----
@@ -190,47 +194,34 @@ class Stages:
                 "entity_recall": found.together.recall,
             }
             row |= {name: value for name, value in values.items() if value is not None}
-            self._score_table("Entities", found)
+            self.tables.scores("Entities", found)
         return row
 
     # ---- Validate ----
 
     def validate(self) -> None:
         """Answer the held-out examples with the model as it will be kept."""
+        self._settle()
         self._begin(VALIDATE)
-        texts = [example.text for example in self.held_out[:SAMPLES]] or [one.text for one in self.learnt[:SAMPLES]]
-        about = {"trainer": "nlu-train", "dataset": self.data.name, "examples": len(self.learnt), "texts": texts[:3]}
-        self.model = Model.of(self.classifier, self.extractor, about)
-        self.verdict = self._judge(self.model)
+        about = {"trainer": "nlu-train", "dataset": self.data.name, "examples": len(self.learnt)}
+        self.model = Model.of(self.classifier, self.extractor, about | {"texts": self._samples()[:SHOWN_TEXTS]})
+        self.verdict = self._judge(self.model, lambda share: self.progress.show(VALIDATE, share, often=True))
+        self.tables.verdict(self.verdict)
         histories = {name: course.place.history for name, course in self.courses.items()}
         self.report = report(self.verdict, histories, self.classifier.telling(TELLING_WORDS), self.notes)
-        final = {f"final_{name}": value for name, value in self._figures().items()}
-        self.run.log(final, step=self._step)
         _say(self.report.summary)
         self.progress.show(VALIDATE, 1.0)
 
-    def _judge(self, model: Model) -> Verdict:
-        """The model on the held-out examples, shown as tables."""
+    def _judge(self, model: Model, on_share: Callable[[float], None] = lambda share: None) -> Verdict:
+        """The model's answers to the held-out examples."""
         answers: list[Answer] = []
-        for start in range(0, len(self.held_out), 500):
-            answers += model.answer([example.text for example in self.held_out[start : start + 500]])
-            self.progress.show(VALIDATE, 0.9 * len(answers) / len(self.held_out), often=True)
-        verdict = Verdict(self.learnt, self.held_out, answers)
-        self._score_table("Intents", verdict.intent_scores, now=True)
-        self.run.table(
-            "Worst errors of intents", ["row", "text", "in truth", "answered", "confidence"], verdict.intent_errors()
-        )
-        if verdict.entity_scores is not None:
-            self._score_table("Entities", verdict.entity_scores, now=True)
-            self.run.table(
-                "Worst errors of entities", ["row", "in truth", "found", "differences"], verdict.entity_errors()
-            )
-        names = verdict.names[:19]
-        squares = scores.confusion(names, verdict.truth, verdict.intents)
-        self.run.table(
-            "Confusion", ["in truth", *names], [[name, *row] for name, row in zip(names, squares, strict=True)]
-        )
-        return verdict
+        for start in range(0, len(self.held_out), ASKED_AT_ONCE):
+            answers += model.answer([example.text for example in self.held_out[start : start + ASKED_AT_ONCE]])
+            on_share(len(answers) / len(self.held_out))
+        return Verdict(self.learnt, self.held_out, answers)
+
+    def _samples(self) -> list[str]:
+        return [example.text for example in (self.held_out or self.learnt)[:SAMPLES]]
 
     def _figures(self) -> dict[str, float]:
         found = self.verdict.entity_scores
@@ -256,7 +247,7 @@ class Stages:
         self.progress.show(SAVE, 1.0)
         _say(f"The model is written: {(folder / 'model.npz').stat().st_size / 2**20:.1f} MiB.")
 
-    # ---- what all of them need ----
+    # ---- what both trainings need ----
 
     def _learn(self, name: str, stage: str, wanted: str, measure: Callable[[float], dict[str, float]]) -> None:
         course = self.courses[name]
@@ -323,11 +314,33 @@ class Stages:
         self.run.save_artifact(path, name=FILE, kind="checkpoint")
         self._saved = time.monotonic()
 
-    def _score_table(self, name: str, found: scores.Scores, *, now: bool = False) -> None:
-        if now or time.monotonic() - self._table_at > TABLE_SECONDS:
-            self._table_at = time.monotonic()
-            rows = sorted(score_rows(found), key=lambda row: -float(row[-1] or 0))
-            self.run.table(name, ["name", *SCORE_COLUMNS, "examples"], rows[:100])
+    # ---- what somebody may ask for meanwhile ----
+
+    def _offer(self) -> None:
+        """What can be asked of the training; it comes at a safe point, in this thread."""
+        on = getattr(self.run, "on", None)
+        if on is None:
+            return
+        on("checkpoint", self._save_checkpoint)
+        on("evaluate", self._evaluate)
+        on("sample", self._sample)
+
+    def _settle(self, *names: str) -> None:
+        """These controls have no effect any more; without names, nothing has."""
+        settle = getattr(self.run, "settle", None)
+        if settle is not None:
+            settle(*names)
+
+    def _evaluate(self) -> None:
+        verdict = self._judge(Model.of(self.classifier, self.extractor, {}))
+        self.tables.verdict(verdict)
+        _say(f"As it is now: {summary(verdict)}")
+
+    def _sample(self) -> None:
+        texts = self._samples()
+        self.tables.samples(texts, Model.of(self.classifier, self.extractor, {}).answer(texts))
+
+    # ---- what all of them need ----
 
     def _begin(self, stage: str) -> None:
         self._check_stop()

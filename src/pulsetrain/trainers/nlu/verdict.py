@@ -14,6 +14,8 @@ from .scores import Scores
 from .tokens import Span
 
 SHOWN_ERRORS = 50
+INTENT_ERRORS = ["row", "text", "in truth", "answered", "confidence"]
+ENTITY_ERRORS = ["row", "in truth", "found", "differences"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Verdict:
         return [example.entities for example in self.held_out]
 
     def intent_errors(self) -> list[list[str | float | None]]:
-        """Wrong intents, the surest first: row, text, true intent, answer, its confidence, and that of the truth."""
+        """Wrong intents, the surest first: one row of `INTENT_ERRORS` each."""
         wrong = [
             (answer, example)
             for example, answer in zip(self.held_out, self.answers, strict=True)
@@ -98,7 +100,7 @@ class Verdict:
         ]
 
     def entity_errors(self) -> list[list[str | float | None]]:
-        """Texts with entities missed, wrong or invented, those with most of them first."""
+        """Texts with entities missed, wrong or invented, those with most of them first: rows of `ENTITY_ERRORS`."""
         wrong = [
             (len(set(example.entities) ^ set(answer.entities)), example, answer)
             for example, answer in zip(self.held_out, self.answers, strict=True)
