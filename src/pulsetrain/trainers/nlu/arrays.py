@@ -33,7 +33,7 @@ def read_arrays(path: Path, form: str) -> tuple[dict[str, Any], Arrays]:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = msgspec.json.decode(arrays.pop(_HEADER).tobytes())
-    except (ValueError, KeyError, AttributeError, zipfile.BadZipFile, msgspec.DecodeError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as problem:
         raise BadParameters(f"{path.name} is not {form}.") from problem
     if not isinstance(header, dict) or header.get("format") != form:
         raise BadParameters(f"{path.name} is not {form}.")

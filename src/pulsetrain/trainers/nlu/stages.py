@@ -273,6 +273,8 @@ class Stages:
                 f"{key.replace('_', ' ')} {value:.4f}" for key, value in row.items() if key != "live_accuracy"
             )
             _say(f"Epoch {done + 1}/{epochs}: {told}")
+        self._expect_work()
+        self.progress.show(stage, 1.0, epoch=course.place.epoch, epochs=self._wanted(wanted))
         if name == list(self.courses)[-1]:
             self._save_checkpoint()
 
