@@ -19,7 +19,8 @@ def ways(length: int) -> list[tuple[int, ...]]:
 
     def sensible(marks: tuple[int, ...]) -> bool:
         names = [NAMES[mark] for mark in marks]
-        return all(name[0] != "I" or before in (f"B{name[1:]}", name) for before, name in zip(["O", *names], names))
+        steps = itertools.pairwise(["O", *names])
+        return all(name[0] != "I" or before in (f"B{name[1:]}", name) for before, name in steps)
 
     return [marks for marks in itertools.product(range(len(NAMES)), repeat=length) if sensible(marks)]
 

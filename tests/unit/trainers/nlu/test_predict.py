@@ -23,7 +23,7 @@ def test_a_sentence_of_nobody_is_understood(model: NluPredictor) -> None:
     answer = model.predict([{"text": text}])[0]
     assert answer["prediction"] == "control_lights"
     assert answer["confidence"] == max(answer["intents"].values()) > 0.5
-    assert list(answer["intents"])[0] == "control_lights"
+    assert next(iter(answer["intents"])) == "control_lights"
     assert len(answer["intents"]) == 5
     assert sum(answer["intents"].values()) == pytest.approx(1)
     assert answer["entities"] == [{"start": 34, "end": 42, "label": "room", "text": "playroom"}]
