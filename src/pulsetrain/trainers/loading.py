@@ -17,7 +17,7 @@ from pulsetrain.model.trainers import Trainer
 from .registry import Registered, registered
 
 GROUP = "pulsetrain.trainers"
-BUILT_IN = ("pulsetrain.trainers.tabular_gan",)
+BUILT_IN = ("pulsetrain.trainers.tabular_gan", "pulsetrain.trainers.finetune")
 
 
 def load(modules: Sequence[str] = ()) -> tuple[dict[str, Registered], list[Trainer]]:
