@@ -1,4 +1,4 @@
-"""The model as one file: an uncompressed tar of the network, its tokenizer, its head, and `fine-tune.json`: what it is."""
+"""The model as one file: an uncompressed tar of the network, its tokenizer, its head and `fine-tune.json`."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def _asked(example: Example) -> object:
 
 
 def batches(lengths: Sequence[int], size: int, *, seed: int, epoch: int, by_length: bool) -> list[list[int]]:
-    """The batches of one epoch, as places of examples: shuffled; of alike length if wished, so that little is padded."""
+    """The batches of one epoch, as places of examples: shuffled; of alike length if wished, to pad little."""
     random = np.random.default_rng((seed, epoch))
     order = random.permutation(len(lengths)).tolist()
     if by_length:
