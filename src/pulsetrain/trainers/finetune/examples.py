@@ -12,6 +12,7 @@ import msgspec
 from pulsetrain.model.errors import BadParameters, BadTable
 
 from .rows import Row, read_rows
+from .trainer import Columns
 
 Task = Literal["classification", "pairs", "instruction"]
 
@@ -77,16 +78,6 @@ class Dialogue(msgspec.Struct, frozen=True):
 
 
 Example = Labelled | Dialogue
-
-
-class Columns(msgspec.Struct, frozen=True):
-    """The columns that somebody named; empty ones are found by their usual names."""
-
-    text: str = ""
-    pair: str = ""
-    label: str = ""
-    prompt: str = ""
-    output: str = ""
 
 
 class Examples(msgspec.Struct, frozen=True):

@@ -9,13 +9,21 @@ import msgspec
 
 from pulsetrain.trainers.registry import Advanced, Help, Range, trainer
 
-from .examples import Columns
-
 if TYPE_CHECKING:
     from pulsetrain.sdk.run import Run
 
 STAGES = ["Prepare data", "Load model", "Train", "Evaluate", "Save"]
 TINY = "tiny:new"
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """The columns that somebody named; empty ones are found by their usual names."""
+
+    text: str = ""
+    pair: str = ""
+    label: str = ""
+    prompt: str = ""
+    output: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import own_texts
 import pytest
+
+import own_texts
 
 Start = Callable[..., Any]
 
@@ -69,7 +70,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny Llama that writes and its tokenizer, as a download would lie there. It has learnt nothing."""
+    """A folder with a tiny Llama and its tokenizer, as a download would lie there. It has learnt nothing."""
     from pulsetrain.trainers.finetune import tiny
 
     folder = tmp_path_factory.mktemp("llama")

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from pulsetrain.model.errors import BadParameters, BadTable
-from pulsetrain.trainers.finetune.examples import Columns, Dialogue, Labelled, Turn, choose, read_examples
+from pulsetrain.trainers.finetune.examples import Dialogue, Labelled, Turn, choose, read_examples
+from pulsetrain.trainers.finetune.trainer import Columns
 
 
 @pytest.mark.parametrize(

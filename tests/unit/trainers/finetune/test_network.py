@@ -127,7 +127,7 @@ def test_a_model_that_is_not_there_says_what_to_do(tmp_path: Path, monkeypatch: 
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(BadParameters, match="cannot be loaded"):
         base.load_body(tmp_path, torch.float32, writes=False)
-    with pytest.raises(BadParameters, match="tokenizer of .* cannot be loaded"):
+    with pytest.raises(BadParameters, match="The tokenizer of"):
         base.load_tokenizer(tmp_path)
 
 

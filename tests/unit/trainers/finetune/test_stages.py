@@ -1,4 +1,4 @@
-"""Whole trainings on data of our own writing: that they learn, and that they stop, go on and are steered as they should."""
+"""Whole trainings on data of our own writing: they learn, they stop and go on, and they are steered."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import own_texts
 import pytest
 import torch
 
+import own_texts
 from pulsetrain.model.errors import BadParameters, BadTable
 from pulsetrain.model.report import Report
 from pulsetrain.trainers.finetune import train
