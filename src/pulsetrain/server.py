@@ -26,6 +26,8 @@ from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
+from pulsetrain.core.machine import machine_of
+from pulsetrain.core.preparation import Preparation
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.scheduler import Scheduler
 from pulsetrain.core.settings import Settings
@@ -114,16 +116,12 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     leases = Leases(log, clock, settings.lease_seconds, settings.lost_after_seconds)
     artifacts = Artifacts(run_folder, settings.artifact_limit)
     datasets = Datasets(settings.data / "datasets", log, upload_limit=settings.upload_limit, samples=settings.samples)
-    scheduler = Scheduler(
-        log,
-        executor,
-        artifacts,
-        folder=run_folder,
-        dataset_path=datasets.path,
-        slots=settings.slots,
-        cores_per_run=settings.cores_per_run,
-        trainer_modules=settings.trainer_modules,
+    machine = await machine_of(settings)
+    preparation = Preparation(
+        run_folder, artifacts, dataset_path=datasets.path, trainer_modules=settings.trainer_modules
     )
+    manages_gpus = bool(machine.gpus) or settings.gpus is not None
+    scheduler = Scheduler(log, clock, executor, preparation, machine, manages_gpus=manages_gpus)
     hub = Hub(log)
     parts = Services(
         settings=settings,
@@ -132,7 +130,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         hub=hub,
         ingest=Ingest(log, seen=leases.seen, lease_seconds=settings.lease_seconds),
         leases=leases,
-        runs=Runs(log, known),
+        runs=Runs(log, known, machine=machine, dataset_digest=datasets.digest),
+        line=scheduler.line,
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,
@@ -153,7 +152,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         await leases.start(recover)
         stack.push_async_callback(leases.close)
         await hub.warm()
-        scheduler.start()
+        await scheduler.start()
         stack.push_async_callback(scheduler.close)
         yield parts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import threading
 import webbrowser
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 from rich.console import Console
 
 from pulsetrain.core.settings import DEFAULT_PORT, MIB, Settings
+from pulsetrain.model.errors import BadRequest
 from pulsetrain.sdk.folder import home
 
 console = Console(highlight=False)
@@ -25,6 +27,15 @@ def up(
     data: Annotated[Path | None, typer.Option(help="Folder for the log, data sets and results.")] = None,
     browser: Annotated[bool, typer.Option(help="Open the page when the server is ready.")] = True,
     slots: Annotated[int, typer.Option(min=1, max=64, help="How many runs train at the same time.")] = 1,
+    cores: Annotated[
+        float | None, typer.Option(min=0.1, help="Cores that they share.", show_default="those of the machine")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Memory that they share, such as 16G.", show_default="that of the machine")
+    ] = None,
+    gpus: Annotated[
+        str | None, typer.Option(help="GPUs that they share, such as 0,1; or none.", show_default="all")
+    ] = None,
     token: Annotated[
         str | None,
         typer.Option(envvar="PULSETRAIN_TOKEN", help="Secret that clients must show. Better given by the environment."),
@@ -58,6 +69,9 @@ def up(
         host=host,
         port=port,
         slots=slots,
+        cores=cores,
+        memory_bytes=None if memory is None else size_of(memory),
+        gpus=None if gpus is None else indices_of(gpus),
         token=token,
         allowed_hosts=tuple(allow_host or ()),
         allowed_origins=tuple(origin(one) for one in allow_origin or ()),
@@ -73,6 +87,27 @@ def up(
     console.print(
         "pulsetrain has ended." if stop_runs else "pulsetrain has ended. Runs go on; `pulsetrain up` shows them again."
     )
+
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def size_of(text: str) -> int:
+    """The bytes that `16G`, `500M` or `123456` mean. Raises BadRequest."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise BadRequest(f"{text!r} is no size.", hint="For instance 16G or 500M.")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def indices_of(text: str) -> tuple[int, ...]:
+    """The GPUs that `0,1` or `none` mean. Raises BadRequest."""
+    if text.strip().lower() in ("", "none"):
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts) or len(set(parts)) != len(parts):
+        raise BadRequest(f"{text!r} names no GPUs.", hint="For instance 0,1; or none.")
+    return tuple(int(part) for part in parts)
 
 
 def _ready(url: str, data: Path, browser: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pulsetrain.core.line import QueueMove, QueuePage
 from pulsetrain.core.runs import RegisterRequest, StartRequest
 from pulsetrain.model.records import Batch
 from pulsetrain.model.runs import Artifact
@@ -95,8 +96,8 @@ RUNS = (
         "Start a run, or announce one that another supervisor executes",
         answers.RunStarted,
         201,
-        about="With `trainer` the server starts it as soon as a slot is free. With `command` somebody else does, and "
-        "the answer holds the run's own token; the same id and token again is the same run and answers 200.",
+        about="With `trainer` the server starts it as soon as the machine has room for it. With `command` somebody "
+        "else does, and the answer holds the run's own token; the same id and token again is the same run, and a 200.",
         body=(StartRequest, RegisterRequest),
         errors=(
             "bad_request",
@@ -105,6 +106,7 @@ RUNS = (
             "dataset_not_found",
             "run_not_found",
             "bad_parameters",
+            "does_not_fit",
             "run_exists",
         ),
     ),
@@ -186,6 +188,20 @@ RUNS = (
         about="Rows that the log has are dropped, so a batch may be sent again. Without records it is a heartbeat.",
         errors=("bad_request", "unauthorized", "run_not_found", "gap", "fenced", "too_large"),
         secret="run token",
+    ),
+)
+
+QUEUE = (
+    Operation("GET", "/api/queue", "Runs", "Who waits, in order, and what the machine has", QueuePage),
+    Operation(
+        "POST",
+        "/api/runs/{id}/queue",
+        "Runs",
+        "Move a waiting run",
+        answers.RunPage,
+        about="By `priority`, or directly `before` or `after` another waiting run, whose priority it takes over.",
+        body=QueueMove,
+        errors=("bad_request", "run_not_found", "run_not_queued"),
     ),
 )
 
@@ -355,4 +371,4 @@ GAN_DASHBOARD = (
     ),
 )
 
-OPERATIONS: tuple[Operation, ...] = (*RUNS, *STREAM, *DATA, *SERVER, *GAN_DASHBOARD)
+OPERATIONS: tuple[Operation, ...] = (*RUNS, *QUEUE, *STREAM, *DATA, *SERVER, *GAN_DASHBOARD)

@@ -13,6 +13,7 @@ from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
+from pulsetrain.core.line import Line
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.settings import Settings
 from pulsetrain.core.trainers import Trainers
@@ -30,6 +31,7 @@ class Services:
     ingest: Ingest
     leases: Leases
     runs: Runs
+    line: Line
     history: History
     artifacts: Artifacts
     datasets: Datasets
