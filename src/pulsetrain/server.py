@@ -28,6 +28,7 @@ from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
 from pulsetrain.core.machine import machine_of
 from pulsetrain.core.preparation import Preparation
+from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.scheduler import Scheduler
 from pulsetrain.core.settings import Settings
@@ -123,6 +124,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     manages_gpus = bool(machine.gpus) or settings.gpus is not None
     scheduler = Scheduler(log, clock, executor, preparation, machine, manages_gpus=manages_gpus)
     hub = Hub(log)
+    runs = Runs(log, known, machine=machine, dataset_digest=datasets.digest)
+    repeats = Repeats(log, runs)
     parts = Services(
         settings=settings,
         clock=clock,
@@ -130,7 +133,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         hub=hub,
         ingest=Ingest(log, seen=leases.seen, lease_seconds=settings.lease_seconds),
         leases=leases,
-        runs=Runs(log, known, machine=machine, dataset_digest=datasets.digest),
+        runs=runs,
+        repeats=repeats,
         line=scheduler.line,
         history=History(log),
         artifacts=artifacts,
@@ -154,6 +158,12 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         await hub.warm()
         await scheduler.start()
         stack.push_async_callback(scheduler.close)
+        await repeats.start()
+        stack.push_async_callback(repeats.close)
+        for run in await log.active_runs():
+            # After a reboot: to wait for the lapse of their leases would tell us nothing new.
+            if run.state != "queued" and executor.is_gone(run.id):
+                await executor.recover(run.id)
         yield parts
 
 

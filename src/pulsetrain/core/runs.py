@@ -42,6 +42,15 @@ class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resources: Wanted | None = None
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where a run comes from that is not simply new."""
+
+    retry_of: str | None = None
+    cloned_from: str | None = None
+    id: str | None = None
+    """The id that it shall have; nothing is started where there is such a run already."""
+
+
 class RegisterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Announce a run that somebody else's supervisor executes. `id` and `token` may be chosen by the caller."""
 
@@ -59,6 +68,9 @@ class Registered(msgspec.Struct, frozen=True):
     cursor: Cursor
     token: str
     created: bool
+
+
+_NEW = Origin()
 
 
 def token_digest(token: str) -> str:
@@ -83,7 +95,7 @@ class Runs:
         self._machine = machine
         self._dataset_digest = dataset_digest
 
-    async def start(self, request: StartRequest, *, by: str) -> tuple[Run, Cursor]:
+    async def start(self, request: StartRequest, *, by: str, origin: Origin = _NEW) -> tuple[Run, Cursor]:
         """Queue a run of a trainer. The scheduler starts it when the machine has room for it.
 
         Raises TrainerNotFound, TrainerUnavailable, BadParameters, DoesNotFit, BadRequest or RunNotFound (of
@@ -109,17 +121,19 @@ class Runs:
             "by": by,
             "stages": trainer.stages,
             "resume_from": request.resume_from,
+            "retry_of": origin.retry_of,
+            "cloned_from": origin.cloned_from,
             "retries": request.retries,
             "priority": request.priority,
             "resources": msgspec.to_builtins(resources),
             "dataset_digest": self._dataset_digest(request.dataset) if request.dataset else None,
         }
-        run = new_run_id()
+        run = origin.id or new_run_id()
         events = [
             NewEvent("run.created", data, run),
             NewEvent("run.status", {"state": "queued", "message": None}, run),
         ]
-        await self._log.append(lambda _: events)
+        await self._log.append(lambda log: events if log.run(run) is None else [])
         return await self.get(run)
 
     async def register(self, request: RegisterRequest, *, by: str) -> Registered:

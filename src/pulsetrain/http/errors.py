@@ -28,6 +28,7 @@ STATUS: dict[str, int] = {
     "method_not_allowed": 405,
     "not_acceptable": 406,
     "run_not_active": 409,
+    "run_active": 409,
     "run_not_queued": 409,
     "run_exists": 409,
     "dataset_in_use": 409,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from pulsetrain.core.line import QueueMove, QueuePage
+from pulsetrain.core.repeats import CloneRequest
 from pulsetrain.core.runs import RegisterRequest, StartRequest
 from pulsetrain.model.records import Batch
 from pulsetrain.model.runs import Artifact
@@ -17,7 +18,7 @@ from pulsetrain.model.runs import Artifact
 from . import answers
 from .auth import LoginRequest, SessionAnswer
 from .poll import Answer as EventPage
-from .runs import CommandRequest, StopRequest
+from .runs import CommandRequest, RetryRequest, StopRequest
 
 Secret = Literal["none", "token", "run token", "run token or token"]
 
@@ -191,7 +192,31 @@ RUNS = (
     ),
 )
 
+_STARTING = ("bad_request", "run_not_found", "dataset_not_found", "trainer_not_found", "trainer_unavailable")
+
 QUEUE = (
+    Operation(
+        "POST",
+        "/api/runs/{id}/retry",
+        "Runs",
+        "Try a run again",
+        answers.RunPage,
+        201,
+        about="A new run like this one, `retry_of` it, from its last checkpoint if there is one.",
+        body=RetryRequest,
+        errors=(*_STARTING, "run_active", "bad_parameters", "does_not_fit"),
+    ),
+    Operation(
+        "POST",
+        "/api/runs/{id}/clone",
+        "Runs",
+        "Start a run like this one, with changes",
+        answers.RunPage,
+        201,
+        about="`cloned_from` it. `parameters` changes those that it names and leaves the others.",
+        body=CloneRequest,
+        errors=(*_STARTING, "bad_parameters", "does_not_fit"),
+    ),
     Operation("GET", "/api/queue", "Runs", "Who waits, in order, and what the machine has", QueuePage),
     Operation(
         "POST",

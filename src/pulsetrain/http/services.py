@@ -14,6 +14,7 @@ from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
 from pulsetrain.core.line import Line
+from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.settings import Settings
 from pulsetrain.core.trainers import Trainers
@@ -32,6 +33,7 @@ class Services:
     leases: Leases
     runs: Runs
     line: Line
+    repeats: Repeats
     history: History
     artifacts: Artifacts
     datasets: Datasets

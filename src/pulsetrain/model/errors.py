@@ -52,6 +52,13 @@ class RunNotActive(PulsetrainError):
     code = "run_not_active"
 
 
+class RunActive(PulsetrainError):
+    """The run has not ended, so it cannot be tried again or continued."""
+
+    code = "run_active"
+    hint = "Stop it first, or wait for its end."
+
+
 class RunNotQueued(PulsetrainError):
     """The run does not wait, so it cannot be moved in the queue."""
 
