@@ -22,11 +22,13 @@ from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core import trainers
 from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
 from pulsetrain.core.machine import machine_of
+from pulsetrain.core.models import Models
 from pulsetrain.core.preparation import Preparation
 from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
@@ -123,6 +125,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     )
     manages_gpus = bool(machine.gpus) or settings.gpus is not None
     scheduler = Scheduler(log, clock, executor, preparation, machine, manages_gpus=manages_gpus)
+    models = Models(settings.data / "models", log, artifacts, known, clock)
+    deployments = Deployments(settings.data / "deployments.json", models, log, clock, settings.trainer_modules)
     hub = Hub(log)
     runs = Runs(log, known, machine=machine, dataset_digest=datasets.digest)
     repeats = Repeats(log, runs)
@@ -139,6 +143,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,
+        models=models,
+        deployments=deployments,
         trainers=known,
         supervisor_pid=executor.pid,
         started=clock.monotonic(),
@@ -153,6 +159,10 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         stack.push_async_callback(executor.close)
         await datasets.start()
         stack.push_async_callback(datasets.close)
+        await models.start()
+        stack.push_async_callback(models.close)
+        await deployments.start()
+        stack.push_async_callback(deployments.close)
         await leases.start(recover)
         stack.push_async_callback(leases.close)
         await hub.warm()
