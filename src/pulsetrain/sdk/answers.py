@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -51,6 +51,22 @@ class RunList(msgspec.Struct, frozen=True):
     cursor: str
     runs: list[Run]
     total: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came of a command."""
+
+    id: str
+    command: str
+    applied: bool | None = None
+    """None while nobody has answered."""
+    step: int | None = None
+    """The last step that the run had logged when the command took effect."""
+    how: str | None = None
+    details: dict[str, Any] | None = None
+    """Of `set`: `name`, `value` and `previous`."""
+    reason: str | None = None
+    """Why it was rejected."""
 
 
 class LogLine(msgspec.Struct, frozen=True):
