@@ -36,6 +36,7 @@ def main() -> int:
         trainer = _find(specification)
         parameters = validate(trainer.description.parameters, specification.parameters)
         with pulsetrain.init() as run:
+            run.take_rules(trainer.description.parameters.get("properties", {}))
             if trainer.description.data is None:
                 trainer.function(run, **parameters)
             else:
