@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from pulsetrain.core.tokens import Tokens
 
-from . import asyncapi, auth, datasets, events, gan_dashboard, ingest, metrics, openapi, runs, static
+from . import asyncapi, auth, datasets, events, gan_dashboard, ingest, metrics, models, openapi, runs, static
 from .errors import exception_handlers
 from .services import Services
 
@@ -22,7 +22,8 @@ def all_routes() -> list[BaseRoute]:
         *ingest.routes,  #        /api/runs/{id}/records
         *events.routes,  #        /api/events: SSE, WebSocket, pages
         *datasets.routes,  #      /api/datasets…
-        *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training … /api/models
+        *models.routes,  #        /api/models… /api/deployments…
+        *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training …
         *metrics.routes,  #       /metrics
         *openapi.routes,  #       /openapi.json /docs
         *asyncapi.routes,  #      /asyncapi.json

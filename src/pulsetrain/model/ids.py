@@ -22,6 +22,10 @@ def new_command_id() -> str:
     return "c_" + _letters(10)
 
 
+def new_model_id() -> str:
+    return "m_" + _letters(10)
+
+
 def new_generation() -> str:
     return _letters(8)
 
