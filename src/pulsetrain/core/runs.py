@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from pulsetrain.model import steering
 from pulsetrain.model.cursor import Cursor
-from pulsetrain.model.errors import BadRequest, RunExists, RunNotActive, RunNotFound
+from pulsetrain.model.errors import BadRequest, RunExists, RunNotFound
 from pulsetrain.model.events import NewEvent
 from pulsetrain.model.ids import is_run_id, new_command_id, new_run_id, new_token
 from pulsetrain.model.queue import Machine
@@ -21,8 +22,6 @@ from pulsetrain.ports import Appended, EventLog, Transaction
 from .line import check_priority
 from .trainers import Trainers
 
-DEFAULT_GRACE_SECONDS = 10.0
-MAX_GRACE_SECONDS = 3600.0
 MAX_RETRIES = 100
 _NAME_LIMIT = 200
 
@@ -185,41 +184,33 @@ class Runs:
         return max(active, key=lambda run: run.first_seq, default=None)
 
     async def stop(
-        self, run: str, *, grace_seconds: float = DEFAULT_GRACE_SECONDS, by: str = "api"
+        self, run: str, *, grace_seconds: float = steering.DEFAULT_GRACE_SECONDS, by: str = "api"
     ) -> tuple[str, Cursor]:
         """Ask `run` to stop: at its next safe point, by signals after `grace_seconds`. A queued run stops at once.
 
         A second request is the same request. Raises RunNotFound, RunNotActive or BadRequest.
         """
-        if not 0 <= grace_seconds <= MAX_GRACE_SECONDS:
-            raise BadRequest(f"The grace must be 0 to {MAX_GRACE_SECONDS:.0f} s; it is {grace_seconds}.")
         return await self.command(run, "stop", {"grace_seconds": grace_seconds}, by=by)
 
     async def command(self, run: str, command: str, arguments: dict[str, Any], *, by: str) -> tuple[str, Cursor]:
-        """Log a request to `run` and answer with its id. Raises RunNotFound, RunNotActive or BadRequest."""
-        if command not in COMMANDS:
-            raise BadRequest(f"{command!r} is not a command.", hint=f"Commands: {', '.join(sorted(COMMANDS))}.")
-        id = new_command_id()
+        """Log a request to `run` and answer with its id. A second one that says the same is the same request.
+
+        Raises RunNotFound, RunNotActive, BadRequest, or BadParameters where the run is known not to take it.
+        """
+        id, arguments = new_command_id(), steering.form(command, arguments)
 
         def decide(log: Transaction) -> Sequence[NewEvent]:
             nonlocal id
             known = log.run(run)
             if known is None:
                 raise RunNotFound(f"There is no run {run!r}.")
-            if not known.active and known.state != "lost":
-                raise RunNotActive(f"Run {known.name} has {known.state} already.", hint="Start a new one.")
-            pending = next((old for old in known.commands if old.command == command == "stop"), None)
+            checked = steering.check(known, command, arguments)
+            pending = steering.same(known, command)
             if pending is not None:
                 id = pending.id
                 return []
-            asked = NewEvent("command.requested", {"id": id, "command": command, "arguments": arguments, "by": by}, run)
-            if known.state != "queued":
-                return [asked]
-            return [
-                asked,
-                NewEvent("command.applied", {"id": id, "command": command, "how": "not started yet"}, run),
-                NewEvent("run.status", {"state": "stopped", "message": "Stopped before it started."}, run),
-            ]
+            asked = {"id": id, "command": command, "arguments": checked, "by": by}
+            return [NewEvent("command.requested", asked, run), *_at_once(known, id, command)]
 
         appended: Appended = await self._log.append(decide)
         return id, appended.cursor
@@ -232,7 +223,18 @@ class Runs:
             raise BadRequest(f"Run {known.name} has no checkpoint to continue from.", hint="Start it anew.")
 
 
-COMMANDS = frozenset({"stop"})
+def _at_once(run: Run, id: str, command: str) -> list[NewEvent]:
+    """What follows a request in the same commit, where nobody else has to do anything for it."""
+    answer: dict[str, Any] = {"id": id, "command": command, "step": steering.last_step(run)}
+    if command in steering.AT_SERVER:
+        return [NewEvent("command.applied", answer, run.id)]
+    if command == "stop" and run.state == "queued":
+        stopped = {"state": "stopped", "message": "Stopped before it started."}
+        return [
+            NewEvent("command.applied", {**answer, "how": "not started yet"}, run.id),
+            NewEvent("run.status", stopped, run.id),
+        ]
+    return []
 
 
 def _name(name: str | None) -> str | None:

@@ -131,8 +131,10 @@ RUNS = (
         "Ask a run for something",
         answers.CommandPage,
         202,
+        about="`stop` (`grace_seconds`), `pause`, `resume`, `set` (`name`, `value`), `note` (`text`), `checkpoint`, "
+        "`evaluate` or `sample`. The event `command.applied` or `command.rejected` of that id says what came of it.",
         body=CommandRequest,
-        errors=("bad_request", "run_not_found", "run_not_active"),
+        errors=("bad_request", "run_not_found", "run_not_active", "bad_parameters"),
     ),
     Operation(
         "GET",

@@ -10,8 +10,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pulsetrain.core.repeats import CloneRequest
-from pulsetrain.core.runs import DEFAULT_GRACE_SECONDS, RegisterRequest, StartRequest
+from pulsetrain.core.runs import RegisterRequest, StartRequest
 from pulsetrain.model.errors import BadRequest
+from pulsetrain.model.steering import DEFAULT_GRACE_SECONDS
 
 from .auth import bearer
 from .bodies import Json, answer, caller, known_parameters, read_json, whole_number

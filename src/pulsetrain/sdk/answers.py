@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -82,6 +82,22 @@ class QueuePage(msgspec.Struct, frozen=True):
     waiting: list[WaitingRun]
     running: list[HoldingRun]
     machine: Machine
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came of a command."""
+
+    id: str
+    command: str
+    applied: bool | None = None
+    """None while nobody has answered."""
+    step: int | None = None
+    """The last step that the run had logged when the command took effect."""
+    how: str | None = None
+    details: dict[str, Any] | None = None
+    """Of `set`: `name`, `value` and `previous`."""
+    reason: str | None = None
+    """Why it was rejected."""
 
 
 class LogLine(msgspec.Struct, frozen=True):

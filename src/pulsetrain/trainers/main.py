@@ -40,6 +40,7 @@ def main() -> int:
             trainer.function(**parameters)
             return 0
         with pulsetrain.init() as run:
+            run.take_rules(trainer.description.parameters.get("properties", {}))
             if trainer.description.data is None:
                 trainer.function(run, **parameters)
             else:
