@@ -21,7 +21,7 @@ from pulsetrain.adapters.local.executor import LocalExecutor
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core import trainers
 from pulsetrain.core.artifacts import Artifacts
-from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
@@ -113,7 +113,15 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     executor = LocalExecutor(run_folder, url)
     leases = Leases(log, clock, settings.lease_seconds, settings.lost_after_seconds)
     artifacts = Artifacts(run_folder, settings.artifact_limit)
-    datasets = Datasets(settings.data / "datasets", log, upload_limit=settings.upload_limit, samples=settings.samples)
+    dataset_folder = settings.data / "datasets"
+    datasets = Datasets(
+        dataset_folder,
+        log,
+        upload_limit=settings.upload_limit,
+        samples=settings.samples,
+        allowed=settings.data_paths,
+    )
+    uploads = Uploads(dataset_folder / ".uploads", datasets)
     scheduler = Scheduler(
         log,
         executor,
@@ -136,6 +144,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,
+        examples=Examples(datasets),
+        uploads=uploads,
         trainers=known,
         supervisor_pid=executor.pid,
         started=clock.monotonic(),
@@ -149,6 +159,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         stack.push_async_callback(log.close)
         stack.push_async_callback(executor.close)
         await datasets.start()
+        uploads.tidy()
         stack.push_async_callback(datasets.close)
         await leases.start(recover)
         stack.push_async_callback(leases.close)

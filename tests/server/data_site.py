@@ -14,7 +14,7 @@ import uvicorn
 
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core.artifacts import Artifacts
-from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
@@ -40,6 +40,7 @@ GAN = Trainer(
         "properties": {"epochs": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 300}},
     },
 )
+READER = Trainer("reader", "Reader", data="jsonl")
 
 
 class SystemClock:
@@ -68,9 +69,11 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
     pids: dict[str | None, int] = {}
     settings = Settings(folder, upload_limit=upload_limit)
     log = await SqliteLog.open(folder / "log.db", durability="normal")
-    clock, trainers = SystemClock(), Trainers([GAN])
+    clock, trainers = SystemClock(), Trainers([GAN, READER])
     leases = Leases(log, clock, 15.0, 3600.0)
-    datasets = Datasets(folder / "datasets", log, upload_limit=upload_limit, samples=samples)
+    datasets = Datasets(
+        folder / "datasets", log, upload_limit=upload_limit, samples=samples, allowed=[folder / "outside"]
+    )
     parts = Services(
         settings=settings,
         clock=clock,
@@ -82,6 +85,8 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
         history=History(log),
         artifacts=Artifacts(folder / "runs", 1 << 20),
         datasets=datasets,
+        examples=Examples(datasets),
+        uploads=Uploads(folder / "datasets" / ".uploads", datasets),
         trainers=trainers,
         supervisor_pid=pids.get,
         started=clock.monotonic(),

@@ -37,7 +37,7 @@ class Scheduler:
         artifacts: Artifacts,
         *,
         folder: Path,
-        dataset_path: Callable[[str], Path],
+        dataset_path: Callable[[str, str | None], Path],
         slots: int,
         cores_per_run: int,
         trainer_modules: Sequence[str] = (),
@@ -108,7 +108,7 @@ class Scheduler:
         """Lay out the run's folder; the answer is its specification file."""
         folder = self._folder / run.id
         folder.mkdir(parents=True, exist_ok=True)
-        dataset = str(self._dataset_path(run.dataset)) if run.dataset else None
+        dataset = str(self._dataset_path(run.dataset, run.dataset_digest)) if run.dataset else None
         if run.resume_from is not None:
             shutil.copyfile(self._artifacts.path(run.resume_from, "checkpoint.pt"), folder / "resume.pt")
         specification = {

@@ -44,8 +44,8 @@ async def create_run(request: Request) -> Response:
         return answer(registered.cursor, status, run=registered.run, token=registered.token)
     start = _convert(body, StartRequest)
     if start.dataset is not None:
-        await services(request).datasets.ready()
-        services(request).datasets.path(start.dataset)
+        trainer = services(request).trainers.get(start.trainer)
+        await services(request).datasets.chosen(start.dataset, trainer.data)
     run, cursor = await runs.start(start, by=by)
     return answer(cursor, 201, run=run)
 

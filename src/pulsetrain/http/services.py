@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from pulsetrain.core.artifacts import Artifacts
-from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
@@ -33,6 +33,8 @@ class Services:
     history: History
     artifacts: Artifacts
     datasets: Datasets
+    examples: Examples
+    uploads: Uploads
     trainers: Trainers
     supervisor_pid: Callable[[str], int | None]
     started: float

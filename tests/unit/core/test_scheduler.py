@@ -48,7 +48,7 @@ Scenario = Callable[[SqliteLog, Runs, Launches], Awaitable[None]]
 
 
 def play(tmp_path: Path, scenario: Scenario, *, slots: int = 1) -> None:
-    def dataset_path(id: str) -> Path:
+    def dataset_path(id: str, digest: str | None) -> Path:
         if id == "gone.csv":
             raise DatasetNotFound("There is no data set 'gone.csv'.")
         return tmp_path / id
