@@ -22,10 +22,12 @@ from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core import trainers
 from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.datasets import Datasets, Examples, Uploads
+from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
+from pulsetrain.core.models import Models
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.scheduler import Scheduler
 from pulsetrain.core.settings import Settings
@@ -132,6 +134,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         cores_per_run=settings.cores_per_run,
         trainer_modules=settings.trainer_modules,
     )
+    models = Models(settings.data / "models", log, artifacts, known, clock)
+    deployments = Deployments(settings.data / "deployments.json", models, log, clock, settings.trainer_modules)
     hub = Hub(log)
     parts = Services(
         settings=settings,
@@ -146,6 +150,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         datasets=datasets,
         examples=Examples(datasets),
         uploads=uploads,
+        models=models,
+        deployments=deployments,
         trainers=known,
         supervisor_pid=executor.pid,
         started=clock.monotonic(),
@@ -161,6 +167,10 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         await datasets.start()
         uploads.tidy()
         stack.push_async_callback(datasets.close)
+        await models.start()
+        stack.push_async_callback(models.close)
+        await deployments.start()
+        stack.push_async_callback(deployments.close)
         await leases.start(recover)
         stack.push_async_callback(leases.close)
         await hub.warm()

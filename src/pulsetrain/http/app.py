@@ -9,7 +9,21 @@ from starlette.routing import BaseRoute
 
 from pulsetrain.core.tokens import Tokens
 
-from . import asyncapi, auth, datasets, events, examples, gan_dashboard, ingest, metrics, openapi, runs, static, uploads
+from . import (
+    asyncapi,
+    auth,
+    datasets,
+    events,
+    examples,
+    gan_dashboard,
+    ingest,
+    metrics,
+    models,
+    openapi,
+    runs,
+    static,
+    uploads,
+)
 from .errors import exception_handlers
 from .services import Services
 
@@ -24,7 +38,8 @@ def all_routes() -> list[BaseRoute]:
         *examples.routes,  #      /api/datasets/{id}/examples…
         *datasets.routes,  #      /api/datasets…
         *uploads.routes,  #       /api/uploads…
-        *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training … /api/models
+        *models.routes,  #        /api/models… /api/deployments…
+        *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training …
         *metrics.routes,  #       /metrics
         *openapi.routes,  #       /openapi.json /docs
         *asyncapi.routes,  #      /asyncapi.json

@@ -9,10 +9,12 @@ from starlette.requests import HTTPConnection
 
 from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.datasets import Datasets, Examples, Uploads
+from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
+from pulsetrain.core.models import Models
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.settings import Settings
 from pulsetrain.core.trainers import Trainers
@@ -35,6 +37,8 @@ class Services:
     datasets: Datasets
     examples: Examples
     uploads: Uploads
+    models: Models
+    deployments: Deployments
     trainers: Trainers
     supervisor_pid: Callable[[str], int | None]
     started: float

@@ -154,6 +154,44 @@ class ArtifactNotFound(PulsetrainError):
     code = "artifact_not_found"
 
 
+class ModelNotFound(PulsetrainError):
+    """There is no such model."""
+
+    code = "model_not_found"
+    hint = "GET /api/models?native=1 lists the models."
+
+
+class ModelDeployed(PulsetrainError):
+    """A deployment needs the model."""
+
+    code = "model_deployed"
+
+
+class ModelCannotPredict(PulsetrainError):
+    """The trainer that made the model has not said how to ask it, or is not here any more."""
+
+    code = "model_cannot_predict"
+
+
+class PredictorFailed(PulsetrainError):
+    """The model's process ended or failed while it answered."""
+
+    code = "predictor_failed"
+
+
+class DeploymentNotFound(PulsetrainError):
+    """There is no such deployment."""
+
+    code = "deployment_not_found"
+    hint = "GET /api/deployments lists them."
+
+
+class NothingToRollBack(PulsetrainError):
+    """The deployment has served one model alone, or the one before is gone."""
+
+    code = "nothing_to_roll_back"
+
+
 class TooLarge(PulsetrainError):
     """The body is larger than the limit."""
 

@@ -27,6 +27,10 @@ def new_upload_id() -> str:
     return "u_" + _letters(10)
 
 
+def new_model_id() -> str:
+    return "m_" + _letters(10)
+
+
 def new_generation() -> str:
     return _letters(8)
 

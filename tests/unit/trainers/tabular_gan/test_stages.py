@@ -12,6 +12,7 @@ import torch
 from pulsetrain.model.errors import BadParameters, BadTable
 from pulsetrain.tables.read import read_table
 from pulsetrain.trainers.tabular_gan import train
+from pulsetrain.trainers.tabular_gan.predict import load
 from pulsetrain.trainers.tabular_gan.stages import Stages
 from pulsetrain.trainers.tabular_gan.trainer import STAGES, Settings
 
@@ -236,3 +237,13 @@ def test_it_trains_on_cuda(start: Start, wine: Path) -> None:
     run = start("run")
     train(run, wine, epochs=2, device="cuda")
     assert len(run.artifacts) == 4
+
+
+def test_its_model_answers_with_rows(trained: Any) -> None:
+    maker = load(trained.dir / "model.pt")
+    [first, again] = maker.predict([{"rows": 3, "seed": 4}, {"rows": 3, "seed": 4}])
+    assert first == again
+    assert len(first["prediction"]) == 3
+    assert set(first["prediction"][0]) == set(pl.read_csv(trained.dir / "synthetic.csv").columns)
+    with pytest.raises(BadParameters, match="Row 2: 'rows'"):
+        maker.predict([{"rows": 1}, {"rows": 0}])
