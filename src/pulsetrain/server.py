@@ -24,6 +24,7 @@ from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
+from pulsetrain.core.host import Host
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
@@ -160,6 +161,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         deployments=deployments,
         trainers=known,
         supervisor_pid=executor.pid,
+        host=Host(settings.data),
         started=clock.monotonic(),
     )
 
