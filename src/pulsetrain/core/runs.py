@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pulsetrain.model import watchdogs
 from pulsetrain.model.cursor import Cursor
 from pulsetrain.model.errors import BadRequest, RunExists, RunNotActive, RunNotFound
 from pulsetrain.model.events import NewEvent
@@ -40,6 +41,8 @@ class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retries: int = 0
     """How often it is tried again when it fails."""
     resources: Wanted | None = None
+    watchdogs: list[dict[str, Any]] | None = None
+    """Those of every run where None."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -61,6 +64,7 @@ class RegisterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tags: list[str] = []
     id: str | None = None
     token: str | None = None
+    watchdogs: list[dict[str, Any]] | None = None
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -126,6 +130,7 @@ class Runs:
             "retries": request.retries,
             "priority": request.priority,
             "resources": msgspec.to_builtins(resources),
+            "watchdogs": watchdogs.checked(request.watchdogs),
             "dataset_digest": self._dataset_digest(request.dataset) if request.dataset else None,
         }
         run = origin.id or new_run_id()
@@ -155,6 +160,7 @@ class Runs:
             "tags": request.tags,
             "by": by,
             "stages": [],
+            "watchdogs": watchdogs.checked(request.watchdogs),
         }
 
         def decide(log: Transaction) -> Sequence[NewEvent]:
