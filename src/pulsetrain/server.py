@@ -21,7 +21,7 @@ from pulsetrain.adapters.local.executor import LocalExecutor
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core import trainers
 from pulsetrain.core.artifacts import Artifacts
-from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
@@ -35,7 +35,7 @@ from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.scheduler import Scheduler
 from pulsetrain.core.settings import Settings
-from pulsetrain.core.tokens import Tokens
+from pulsetrain.core.tokens import Tokens, is_loopback
 from pulsetrain.core.trainers import Trainers
 from pulsetrain.core.watchdogs import Watchdogs
 from pulsetrain.http.app import make_app
@@ -115,12 +115,23 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     """The parts of a server, started; on leaving, they end in the opposite order. Runs go on."""
     clock = SystemClock()
     log = await SqliteLog.open(settings.data / "pulsetrain.db", durability=settings.durability)
-    known = Trainers(await trainers.describe(settings.trainer_modules))
+    described = await trainers.describe(settings.trainer_modules)
+    if not (settings.allow_commands or is_loopback(settings.host)):
+        described = trainers.without_commands(described)
+    known = Trainers(described)
     run_folder = settings.data / "runs"
     executor = LocalExecutor(run_folder, url)
     leases = Leases(log, clock, settings.lease_seconds, settings.lost_after_seconds)
     artifacts = Artifacts(run_folder, settings.artifact_limit)
-    datasets = Datasets(settings.data / "datasets", log, upload_limit=settings.upload_limit, samples=settings.samples)
+    dataset_folder = settings.data / "datasets"
+    datasets = Datasets(
+        dataset_folder,
+        log,
+        upload_limit=settings.upload_limit,
+        samples=settings.samples,
+        allowed=settings.data_paths,
+    )
+    uploads = Uploads(dataset_folder / ".uploads", datasets)
     machine = await machine_of(settings)
     preparation = Preparation(
         run_folder, artifacts, dataset_path=datasets.path, trainer_modules=settings.trainer_modules
@@ -131,7 +142,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     models = Models(settings.data / "models", log, artifacts, known, clock)
     deployments = Deployments(settings.data / "deployments.json", models, log, clock, settings.trainer_modules)
     hub = Hub(log)
-    runs = Runs(log, known, machine=machine, dataset_digest=datasets.digest)
+    runs = Runs(log, known, machine=machine, chosen=datasets.chosen)
     repeats = Repeats(log, runs)
     watchdogs = Watchdogs(log, clock, runs, settings.data)
     parts = Services(
@@ -147,6 +158,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,
+        examples=Examples(datasets),
+        uploads=uploads,
         models=models,
         deployments=deployments,
         trainers=known,
@@ -162,6 +175,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         stack.push_async_callback(log.close)
         stack.push_async_callback(executor.close)
         await datasets.start()
+        uploads.tidy()
         stack.push_async_callback(datasets.close)
         await models.start()
         stack.push_async_callback(models.close)

@@ -31,11 +31,15 @@ class Settings(msgspec.Struct, frozen=True):
     allowed_origins: tuple[str, ...] = ()
     """Origins of pages of others that may read and steer here, such as `https://lab.example`."""
     upload_limit: int = 512 * MIB
+    data_paths: tuple[Path, ...] = ()
+    """Folders whose files can be data sets where they are."""
     artifact_limit: int = 16 * 1024 * MIB
     durability: Literal["full", "normal"] = "full"
     lease_seconds: float = 15.0
     lost_after_seconds: float = 3600.0
     stop_runs_on_exit: bool = False
     trainer_modules: tuple[str, ...] = ()
+    allow_commands: bool = False
+    """Whether runs may be any command where others than this machine reach the server. On loopback they may."""
     samples: bool = True
     """Whether a new data folder gets sample data sets."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -84,6 +84,22 @@ class QueuePage(msgspec.Struct, frozen=True):
     machine: Machine
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What came of a command."""
+
+    id: str
+    command: str
+    applied: bool | None = None
+    """None while nobody has answered."""
+    step: int | None = None
+    """The last step that the run had logged when the command took effect."""
+    how: str | None = None
+    details: dict[str, Any] | None = None
+    """Of `set`: `name`, `value` and `previous`."""
+    reason: str | None = None
+    """Why it was rejected."""
+
+
 class LogLine(msgspec.Struct, frozen=True):
     """One line of a run's output. `time` in Unix seconds."""
 
@@ -92,6 +108,8 @@ class LogLine(msgspec.Struct, frozen=True):
     stream: str = "stdout"
     time: float | None = None
     level: str | None = None
+    rank: int | None = None
+    """Which of many processes printed it, where that is known."""
 
 
 class LogPage(msgspec.Struct, frozen=True):
