@@ -128,8 +128,11 @@ def tried(server: LiveServer) -> httpx.Response:
     return httpx.post(f"{server.url}/api/runs", headers=headers, json=asked, timeout=PATIENCE)
 
 
-def test_where_others_reach_the_server_it_is_off_until_allowed(start_server: StartServer, tmp_path: Path) -> None:
-    wide = ("--host", "0.0.0.0", "--token", TOKEN)
+@pytest.mark.parametrize("wide", [("--host", "0.0.0.0"), ("--allow-host", "lab.example")], ids=["bound", "proxy"])
+def test_where_others_reach_the_server_it_is_off_until_allowed(
+    start_server: StartServer, tmp_path: Path, wide: tuple[str, ...]
+) -> None:
+    wide = (*wide, "--token", TOKEN)
     server = start_server(*wide)
     trainer = described(server)
     assert not trainer["available"]
