@@ -85,6 +85,7 @@ class Capture:
         self._waiting: deque[Parsed] = deque()
         """Metrics that belong to the step which the bar shows when it is drawn again."""
         self._waited = 0
+        """How many of them, the oldest, waited at the last look already."""
         self._bars: deque[int] = deque()
         """Steps of bars that were drawn again before the line behind which they stand was taken."""
         self._heard: dict[str, Stream] = {}
@@ -120,18 +121,17 @@ class Capture:
             self.take(stream.name, lines)
 
     def _drawn(self, state: State) -> None:
+        bar = self._parser.look([state])
+        if bar is None:
+            return
         if state.why == "over":
-            if (said := self._parser.look([state])) is not None:
-                self._told(said)
-        elif self._waiting or state.why == "again":
-            # A bar stands behind the line that was printed through it, and says its step.
-            bar = self._parser.look([state])
-            if bar is None or bar.at is None:
-                return
-            if self._waiting:
-                self._keep(bar.at, self._waiting.popleft().metrics)
-            else:
-                self._bars.append(bar.at)
+            self._told(bar)
+        elif bar.at is not None and self._waiting:
+            # It stands behind the line that was printed through it, and says its step.
+            self._keep(bar.at, self._waiting.popleft().metrics)
+            self._waited = max(0, self._waited - 1)
+        elif bar.at is not None and state.why == "again":
+            self._bars.append(bar.at)
 
     def take(self, stream: str, lines: list[str]) -> None:
         """Log `lines` and what they say."""
