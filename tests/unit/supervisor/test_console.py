@@ -83,6 +83,8 @@ def test_nested_bars(tmp_path: Path) -> None:
     shares = [progress["percent"] for progress in seen.progress]
     assert shares == sorted(shares)
     assert (shares[1], shares[-1]) == (6.667, 100.0)
+    # No batch is under way any more.
+    assert (seen.progress[-1]["epoch"], seen.progress[-1]["step"]) == (3, None)
 
 
 @pytest.mark.parametrize("way", ["pipe", "terminal"])
@@ -158,6 +160,8 @@ def test_xgboost(tmp_path: Path) -> None:
     assert seen.series["eval_auc"][-1] == (29, 0.99906)
     assert seen.series["validation_0_rmse"] == [(0, 0.94694), (5, 0.38629), (10, 0.35766), (13, 0.35923)]
     assert len(seen.series) == 5
+    # Rounds that are over at once: the last one is told.
+    assert seen.progress[-1]["step"] == 13
 
 
 def test_lightgbm(tmp_path: Path) -> None:
