@@ -17,7 +17,8 @@ from pulsetrain.model.trainers import Trainer
 from .registry import Registered, registered
 
 GROUP = "pulsetrain.trainers"
-BUILT_IN = ("pulsetrain.trainers.tabular_gan", "pulsetrain.trainers.command")
+BUILT_IN = tuple(f"{GROUP}.{name}" for name in ("tabular_gan", "classifier", "nlu", "finetune", "command"))
+"""In the order in which they are offered."""
 
 
 def load(modules: Sequence[str] = ()) -> tuple[dict[str, Registered], list[Trainer]]:

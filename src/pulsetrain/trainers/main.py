@@ -15,6 +15,7 @@ import msgspec
 import pulsetrain
 from pulsetrain.model.errors import BadParameters, PulsetrainError, TrainerNotFound, TrainerUnavailable
 from pulsetrain.model.parameters import validate
+from pulsetrain.model.runs import USER_ERROR
 
 from .loading import load
 from .registry import Registered
@@ -39,6 +40,7 @@ def main() -> int:
             trainer.function(**parameters)
             return 0
         with pulsetrain.init() as run:
+            run.take_rules(trainer.description.parameters.get("properties", {}))
             if trainer.description.data is None:
                 trainer.function(run, **parameters)
             else:
@@ -46,7 +48,7 @@ def main() -> int:
     except PulsetrainError as problem:
         # The user's own mistake: a sentence says more than a traceback.
         print(f"ERROR: {problem.message} {problem.hint}".rstrip(), file=sys.stderr, flush=True)  # noqa: T201
-        return 1
+        return USER_ERROR
     return 0
 
 
