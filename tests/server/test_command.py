@@ -84,9 +84,9 @@ def test_a_stop_ends_it(start_server: StartServer) -> None:
     [
         ({"command": "no-such-program --x"}, 127, "'no-such-program' cannot be started: No such file or directory."),
         ({"command": "/etc/passwd"}, 126, "'/etc/passwd' cannot be started: Permission denied."),
-        ({"command": "true", "folder": "/no/such/folder"}, 1, "The folder /no/such/folder cannot be entered"),
-        ({"command": "true", "folder": "here"}, 1, "folder must be an absolute path, not 'here'."),
-        ({"command": "true", "environment": "what"}, 1, "environment, line 1: 'what' is not NAME=VALUE."),
+        ({"command": "true", "folder": "/no/such/folder"}, 64, "The folder /no/such/folder cannot be entered"),
+        ({"command": "true", "folder": "here"}, 64, "folder must be an absolute path, not 'here'."),
+        ({"command": "true", "environment": "what"}, 64, "environment, line 1: 'what' is not NAME=VALUE."),
     ],
 )
 def test_what_cannot_be_started_says_why(
