@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from pulsetrain.core.tokens import Tokens
 
-from . import asyncapi, auth, datasets, events, gan_dashboard, ingest, metrics, models, openapi, runs, static
+from . import asyncapi, auth, datasets, events, gan_dashboard, ingest, metrics, models, openapi, queue, runs, static
 from .errors import exception_handlers
 from .services import Services
 
@@ -19,6 +19,7 @@ def all_routes() -> list[BaseRoute]:
     return [
         *auth.routes,  #          /api/login /api/logout /api/session
         *runs.routes,  #          /health /api/trainers /api/runs…
+        *queue.routes,  #         /api/queue /api/runs/{id}/queue
         *ingest.routes,  #        /api/runs/{id}/records
         *events.routes,  #        /api/events: SSE, WebSocket, pages
         *datasets.routes,  #      /api/datasets…
