@@ -67,6 +67,9 @@ class Run:
     def param(self, name: str, default: Any = None) -> Any:
         return default
 
+    def clock(self) -> float:
+        return time.perf_counter()
+
     def on(self, *_: Any) -> None: ...
 
     def settle(self, *_: Any) -> None: ...
