@@ -215,9 +215,9 @@ def test_examples_without_entities_and_wrong_examples(start: Start, tmp_path: Pa
     assert figures(run)["Intent accuracy"].value == 1
     path.write_text("\n".join(map(json.dumps, [*rows, {"text": "maybe"}])))
     wrong = start("wrong")
-    with pytest.raises(BadTable, match="Row 21: it has no intent"):
+    with pytest.raises(BadTable, match="Row 21: The intent is missing"):
         train(wrong, path)
-    assert wrong.tables["Wrong examples"] == (["row", "problem"], [(21, "it has no intent.")])
+    assert wrong.tables["Wrong examples"] == (["row", "problem"], [(21, "The intent is missing.")])
     path.write_text("\n".join(json.dumps({**row, "split": "validation"}) for row in rows))
     with pytest.raises(BadTable, match="Fewer than two intents are left"):
         train(start("nothing"), path)
