@@ -342,6 +342,8 @@ class Stages:
 
     def _check_stop(self) -> None:
         if self.run.should_stop:
+            if any(course.place.epoch for course in self.courses.values()):
+                self._save_checkpoint()
             raise Stopped
 
 
