@@ -208,7 +208,7 @@ def test_it_is_steered(start: Start, texts: dict[str, Path]) -> None:
 
     def steer(step: int) -> None:
         if step == 3:
-            run.steered = {"learning_rate": 1e-5, "epochs": 2}
+            run.values = {"learning_rate": 1e-5, "epochs": 2}
 
     run.on_log = steer
     train(run, texts["intents"], epochs=9, schedule="constant", warmup=0, validation_split=0.5, device="cpu")
@@ -217,6 +217,7 @@ def test_it_is_steered(start: Start, texts: dict[str, Path]) -> None:
     assert {rate for step, rate in rates.items() if step > 3} == {1e-5}
     assert max(rates) == 2 * math.ceil(200 / 16)
     assert run.progresses[-1]["percent"] == 100
+    assert run.settled, "after the training there is nothing to steer"
 
 
 def test_what_it_can_be_asked_works_at_any_step(start: Start, texts: dict[str, Path]) -> None:
