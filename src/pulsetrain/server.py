@@ -21,7 +21,7 @@ from pulsetrain.adapters.local.executor import LocalExecutor
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core import trainers
 from pulsetrain.core.artifacts import Artifacts
-from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
@@ -121,7 +121,15 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     executor = LocalExecutor(run_folder, url)
     leases = Leases(log, clock, settings.lease_seconds, settings.lost_after_seconds)
     artifacts = Artifacts(run_folder, settings.artifact_limit)
-    datasets = Datasets(settings.data / "datasets", log, upload_limit=settings.upload_limit, samples=settings.samples)
+    dataset_folder = settings.data / "datasets"
+    datasets = Datasets(
+        dataset_folder,
+        log,
+        upload_limit=settings.upload_limit,
+        samples=settings.samples,
+        allowed=settings.data_paths,
+    )
+    uploads = Uploads(dataset_folder / ".uploads", datasets)
     machine = await machine_of(settings)
     preparation = Preparation(
         run_folder, artifacts, dataset_path=datasets.path, trainer_modules=settings.trainer_modules
@@ -131,7 +139,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     models = Models(settings.data / "models", log, artifacts, known, clock)
     deployments = Deployments(settings.data / "deployments.json", models, log, clock, settings.trainer_modules)
     hub = Hub(log)
-    runs = Runs(log, known, machine=machine, dataset_digest=datasets.digest)
+    runs = Runs(log, known, machine=machine, chosen=datasets.chosen)
     repeats = Repeats(log, runs)
     parts = Services(
         settings=settings,
@@ -146,6 +154,8 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,
+        examples=Examples(datasets),
+        uploads=uploads,
         models=models,
         deployments=deployments,
         trainers=known,
@@ -161,6 +171,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         stack.push_async_callback(log.close)
         stack.push_async_callback(executor.close)
         await datasets.start()
+        uploads.tidy()
         stack.push_async_callback(datasets.close)
         await models.start()
         stack.push_async_callback(models.close)

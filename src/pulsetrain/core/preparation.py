@@ -42,7 +42,7 @@ class Preparation:
         folder: Path,
         artifacts: Artifacts,
         *,
-        dataset_path: Callable[[str], Path],
+        dataset_path: Callable[[str, str | None], Path],
         trainer_modules: Sequence[str] = (),
     ) -> None:
         self._folder = folder
@@ -59,7 +59,7 @@ class Preparation:
         folder.mkdir(parents=True, exist_ok=True)
         specification = {
             "trainer": run.trainer,
-            "dataset": str(self._dataset_path(run.dataset)) if run.dataset else None,
+            "dataset": str(self._dataset_path(run.dataset, run.dataset_digest)) if run.dataset else None,
             "parameters": run.parameters,
             "modules": self._modules,
             "history": history,

@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True):
     allowed_origins: tuple[str, ...] = ()
     """Origins of pages of others that may read and steer here, such as `https://lab.example`."""
     upload_limit: int = 512 * MIB
+    data_paths: tuple[Path, ...] = ()
+    """Folders whose files can be data sets where they are."""
     artifact_limit: int = 16 * 1024 * MIB
     durability: Literal["full", "normal"] = "full"
     lease_seconds: float = 15.0

@@ -49,22 +49,13 @@ async def create_run(request: Request) -> Response:
         status = 201 if registered.created else 200
         return answer(registered.cursor, status, run=registered.run, token=registered.token)
     start = _convert(body, StartRequest)
-    await _is_there(request, start.dataset)
     run, cursor = await runs.start(start, by=by)
     return answer(cursor, 201, run=run)
-
-
-async def _is_there(request: Request, dataset: str | None) -> None:
-    """Raises DatasetNotFound."""
-    if dataset is not None:
-        await services(request).datasets.ready()
-        services(request).datasets.path(dataset)
 
 
 async def retry_run(request: Request) -> Response:
     body = await read_json(request, RetryRequest, default=RetryRequest())
     old, _ = await services(request).runs.get(request.path_params["id"])
-    await _is_there(request, old.dataset)
     run, cursor = await services(request).repeats.retry(
         old.id, from_checkpoint=body.from_checkpoint, by=caller(request)
     )
@@ -74,7 +65,6 @@ async def retry_run(request: Request) -> Response:
 async def clone_run(request: Request) -> Response:
     body = await read_json(request, CloneRequest, default=CloneRequest())
     old, _ = await services(request).runs.get(request.path_params["id"])
-    await _is_there(request, body.dataset or old.dataset)
     run, cursor = await services(request).repeats.clone(old.id, body, by=caller(request))
     return answer(cursor, 201, run=run)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from pulsetrain.core.artifacts import Artifacts
-from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
@@ -39,6 +39,8 @@ class Services:
     history: History
     artifacts: Artifacts
     datasets: Datasets
+    examples: Examples
+    uploads: Uploads
     models: Models
     deployments: Deployments
     trainers: Trainers

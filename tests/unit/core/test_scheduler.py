@@ -65,7 +65,7 @@ ROOMY = Machine(cores=4, memory_bytes=2**30, gpus=(Gpu(0), Gpu(1)), slots=8)
 
 
 def play(tmp_path: Path, scenario: Scenario, *, slots: int = 1, machine: Machine | None = None) -> None:
-    def dataset_path(id: str) -> Path:
+    def dataset_path(id: str, digest: str | None) -> Path:
         if id == "gone.csv":
             raise DatasetNotFound("There is no data set 'gone.csv'.")
         return tmp_path / id
