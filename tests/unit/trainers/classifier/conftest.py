@@ -1,0 +1,53 @@
+"""Runs that can be steered, and the sample sets as the server offers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def recording_run(recording_run: type) -> type:
+    """A run that also keeps tables, and whose parameters and actions a test has at hand."""
+
+    class SteeredRun(recording_run):  # type: ignore[misc]
+        def __init__(self, folder: Path, checkpoint: Path | None = None) -> None:
+            super().__init__(folder, checkpoint)
+            self.tables: dict[str, tuple[list[str], list[list[Any]]]] = {}
+            self.boards: list[list[list[Any]]] = []
+            self.values: dict[str, Any] = {}
+            self.actions: dict[str, Callable[[], None]] = {}
+
+        def table(self, name: str, columns: list[str], rows: list[list[Any]]) -> None:
+            assert all(len(row) == len(columns) for row in rows)
+            assert len(rows) <= 100 and len(columns) <= 20
+            self.tables[name] = (list(columns), [list(row) for row in rows])
+            if name == "Leaderboard":
+                self.boards.append([list(row) for row in rows])
+
+        def param(self, name: str, default: Any = None) -> Any:
+            return self.values.get(name, default)
+
+        def on(self, action: str, function: Callable[[], None]) -> None:
+            self.actions[action] = function
+
+    return SteeredRun
+
+
+@pytest.fixture
+def start(tmp_path: Path, recording_run: type) -> Callable[..., Any]:
+    """Makes runs: `start("name", checkpoint=None)`."""
+    return lambda name, checkpoint=None: recording_run(tmp_path / name, checkpoint)
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the sample sets: wine, breast-cancer, iris, diabetes."""
+    from pulsetrain.trainers.sample_sets import write_sample_sets
+
+    folder = tmp_path_factory.mktemp("samples")
+    write_sample_sets(folder)
+    return folder
