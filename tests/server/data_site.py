@@ -15,10 +15,12 @@ import uvicorn
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
+from pulsetrain.core.models import Models
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.settings import Settings
 from pulsetrain.core.tokens import Tokens
@@ -71,6 +73,8 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
     clock, trainers = SystemClock(), Trainers([GAN])
     leases = Leases(log, clock, 15.0, 3600.0)
     datasets = Datasets(folder / "datasets", log, upload_limit=upload_limit, samples=samples)
+    artifacts = Artifacts(folder / "runs", 1 << 20)
+    models = Models(folder / "models", log, artifacts, trainers, clock)
     parts = Services(
         settings=settings,
         clock=clock,
@@ -80,8 +84,10 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
         leases=leases,
         runs=Runs(log, trainers),
         history=History(log),
-        artifacts=Artifacts(folder / "runs", 1 << 20),
+        artifacts=artifacts,
         datasets=datasets,
+        models=models,
+        deployments=Deployments(folder / "deployments.json", models, log, clock),
         trainers=trainers,
         supervisor_pid=pids.get,
         started=clock.monotonic(),

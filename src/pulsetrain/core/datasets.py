@@ -156,6 +156,11 @@ class Datasets:
             raise DatasetNotFound(f"There is no data set {id!a}.")
         return path
 
+    def digest(self, id: str) -> str | None:
+        """The digest of the content that `id` has now; None for a data set that is not known."""
+        known = self._known.get(id)
+        return known.dataset.digest if known is not None else None
+
     async def preview(self, id: str) -> tuple[Dataset, msgspec.Raw]:
         """The data set and its *table* (PROTOCOL §4) as JSON. Raises DatasetNotFound or BadTable."""
         _, dataset = await self.get(id)

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from pulsetrain.core.datasets import Dataset
+from pulsetrain.core.deployments import Deployment
+from pulsetrain.core.models import Model as ModelVersion
 from pulsetrain.model.runs import Run
 from pulsetrain.model.trainers import Trainer
 from pulsetrain.wire.event_data import Number, UnixSeconds
@@ -185,6 +187,36 @@ class Model(msgspec.Struct):
     size: int
     trainer: str | None
     dataset: str | None
+
+
+class ModelPage(ModelVersion, frozen=True, kw_only=True):
+    """A version of a model, where it is deployed, and whether it can be asked."""
+
+    cursor: str
+    deployments: list[str]
+    predicts: bool
+
+
+class ModelInput(msgspec.Struct):
+    """JSON Schema of one row, with `examples`."""
+
+    input: dict[str, Any]
+
+
+class Done(msgspec.Struct):
+    cursor: str
+    message: str
+
+
+class Deployed(msgspec.Struct):
+    cursor: str
+    deployment: Deployment
+    message: str = ""
+
+
+class DeploymentList(msgspec.Struct):
+    cursor: str
+    deployments: list[Deployment]
 
 
 class StartTraining(msgspec.Struct):

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from pulsetrain.core.tokens import Tokens
 
-from . import asyncapi, auth, datasets, events, gan_dashboard, ingest, metrics, openapi, runs, static
+from . import asyncapi, auth, datasets, events, gan_dashboard, ingest, metrics, models, openapi, queue, runs, static
 from .errors import exception_handlers
 from .services import Services
 
@@ -19,10 +19,12 @@ def all_routes() -> list[BaseRoute]:
     return [
         *auth.routes,  #          /api/login /api/logout /api/session
         *runs.routes,  #          /health /api/trainers /api/runs…
+        *queue.routes,  #         /api/queue /api/runs/{id}/queue
         *ingest.routes,  #        /api/runs/{id}/records
         *events.routes,  #        /api/events: SSE, WebSocket, pages
         *datasets.routes,  #      /api/datasets…
-        *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training … /api/models
+        *models.routes,  #        /api/models… /api/deployments…
+        *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training …
         *metrics.routes,  #       /metrics
         *openapi.routes,  #       /openapi.json /docs
         *asyncapi.routes,  #      /asyncapi.json

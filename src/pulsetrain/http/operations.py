@@ -9,14 +9,17 @@ from typing import Any, Literal
 
 import msgspec
 
+from pulsetrain.core.line import QueueMove, QueuePage
+from pulsetrain.core.repeats import CloneRequest
 from pulsetrain.core.runs import RegisterRequest, StartRequest
 from pulsetrain.model.records import Batch
 from pulsetrain.model.runs import Artifact
 
 from . import answers
 from .auth import LoginRequest, SessionAnswer
+from .models import DeployRequest, PredictRequest
 from .poll import Answer as EventPage
-from .runs import CommandRequest, StopRequest
+from .runs import CommandRequest, RetryRequest, StopRequest
 
 Secret = Literal["none", "token", "run token", "run token or token"]
 
@@ -95,8 +98,8 @@ RUNS = (
         "Start a run, or announce one that another supervisor executes",
         answers.RunStarted,
         201,
-        about="With `trainer` the server starts it as soon as a slot is free. With `command` somebody else does, and "
-        "the answer holds the run's own token; the same id and token again is the same run and answers 200.",
+        about="With `trainer` the server starts it as soon as the machine has room for it. With `command` somebody "
+        "else does, and the answer holds the run's own token; the same id and token again is the same run, and a 200.",
         body=(StartRequest, RegisterRequest),
         errors=(
             "bad_request",
@@ -105,6 +108,7 @@ RUNS = (
             "dataset_not_found",
             "run_not_found",
             "bad_parameters",
+            "does_not_fit",
             "run_exists",
         ),
     ),
@@ -127,8 +131,10 @@ RUNS = (
         "Ask a run for something",
         answers.CommandPage,
         202,
+        about="`stop` (`grace_seconds`), `pause`, `resume`, `set` (`name`, `value`), `note` (`text`), `checkpoint`, "
+        "`evaluate` or `sample`. The event `command.applied` or `command.rejected` of that id says what came of it.",
         body=CommandRequest,
-        errors=("bad_request", "run_not_found", "run_not_active"),
+        errors=("bad_request", "run_not_found", "run_not_active", "bad_parameters"),
     ),
     Operation(
         "GET",
@@ -186,6 +192,44 @@ RUNS = (
         about="Rows that the log has are dropped, so a batch may be sent again. Without records it is a heartbeat.",
         errors=("bad_request", "unauthorized", "run_not_found", "gap", "fenced", "too_large"),
         secret="run token",
+    ),
+)
+
+_STARTING = ("bad_request", "run_not_found", "dataset_not_found", "trainer_not_found", "trainer_unavailable")
+
+QUEUE = (
+    Operation(
+        "POST",
+        "/api/runs/{id}/retry",
+        "Runs",
+        "Try a run again",
+        answers.RunPage,
+        201,
+        about="A new run like this one, `retry_of` it, from its last checkpoint if there is one.",
+        body=RetryRequest,
+        errors=(*_STARTING, "run_active", "bad_parameters", "does_not_fit"),
+    ),
+    Operation(
+        "POST",
+        "/api/runs/{id}/clone",
+        "Runs",
+        "Start a run like this one, with changes",
+        answers.RunPage,
+        201,
+        about="`cloned_from` it. `parameters` changes those that it names and leaves the others.",
+        body=CloneRequest,
+        errors=(*_STARTING, "bad_parameters", "does_not_fit"),
+    ),
+    Operation("GET", "/api/queue", "Runs", "Who waits, in order, and what the machine has", QueuePage),
+    Operation(
+        "POST",
+        "/api/runs/{id}/queue",
+        "Runs",
+        "Move a waiting run",
+        answers.RunPage,
+        about="By `priority`, or directly `before` or `after` another waiting run, whose priority it takes over.",
+        body=QueueMove,
+        errors=("bad_request", "run_not_found", "run_not_queued"),
     ),
 )
 
@@ -264,11 +308,93 @@ DATA = (
     Operation(
         "GET",
         "/api/trainers",
-        "Trainers and models",
+        "Trainers",
         "What this server can train",
         answers.TrainerList,
     ),
-    Operation("GET", "/api/models", "Trainers and models", "Trained models, newest first", list[answers.Model]),
+)
+
+_MODELS = "Models"
+_PREDICTING = ("bad_request", "bad_parameters", "model_cannot_predict", "predictor_failed")
+
+MODELS = (
+    Operation(
+        "GET",
+        "/api/models",
+        _MODELS,
+        "The models, newest first",
+        list[answers.Model],
+        about="A list in the GAN dashboard's form; with `native=1` it is `{cursor, models: […]}` of the models as "
+        "`GET /api/models/{id}` shows them.",
+        parameters=(Parameter("native", "1: this server's own form.", {"type": "integer", "enum": [0, 1]}),),
+        errors=("bad_request",),
+    ),
+    Operation(
+        "GET", "/api/models/{id}", _MODELS, "One version of a model", answers.ModelPage, errors=("model_not_found",)
+    ),
+    Operation(
+        "DELETE",
+        "/api/models/{id}",
+        _MODELS,
+        "Delete a model that is not deployed",
+        answers.Done,
+        errors=("model_not_found", "model_deployed"),
+    ),
+    Operation(
+        "GET",
+        "/api/models/{id}/input",
+        _MODELS,
+        "What a row must look like",
+        answers.ModelInput,
+        errors=("model_not_found", "model_cannot_predict", "predictor_failed"),
+    ),
+    Operation(
+        "POST",
+        "/api/models/{id}/predict",
+        _MODELS,
+        "Ask a model",
+        dict[str, Any],
+        about="`row` answers `{prediction, …}`, `rows` answers `{predictions: […]}`. The model answers in a process of "
+        "its own; one that is not deployed is loaded for this and a minute more.",
+        body=PredictRequest,
+        errors=("model_not_found", *_PREDICTING),
+    ),
+    Operation(
+        "POST",
+        "/api/models/{id}/deploy",
+        _MODELS,
+        "Serve a model under a name",
+        answers.Deployed,
+        about="Answers once it serves; what served under that name before goes on until then.",
+        body=DeployRequest,
+        errors=("model_not_found", "bad_request", "model_cannot_predict", "predictor_failed"),
+    ),
+    Operation("GET", "/api/deployments", _MODELS, "What is deployed", answers.DeploymentList),
+    Operation(
+        "POST",
+        "/api/deployments/{name}/predict",
+        _MODELS,
+        "Ask what is deployed",
+        dict[str, Any],
+        body=PredictRequest,
+        errors=("deployment_not_found", *_PREDICTING),
+    ),
+    Operation(
+        "POST",
+        "/api/deployments/{name}/rollback",
+        _MODELS,
+        "Serve the model before again",
+        answers.Deployed,
+        errors=("deployment_not_found", "nothing_to_roll_back", "model_not_found", "predictor_failed"),
+    ),
+    Operation(
+        "DELETE",
+        "/api/deployments/{name}",
+        _MODELS,
+        "Serve nothing under the name any more",
+        answers.Deleted,
+        errors=("deployment_not_found",),
+    ),
 )
 
 SERVER = (
@@ -355,4 +481,4 @@ GAN_DASHBOARD = (
     ),
 )
 
-OPERATIONS: tuple[Operation, ...] = (*RUNS, *STREAM, *DATA, *SERVER, *GAN_DASHBOARD)
+OPERATIONS: tuple[Operation, ...] = (*RUNS, *QUEUE, *STREAM, *DATA, *MODELS, *SERVER, *GAN_DASHBOARD)

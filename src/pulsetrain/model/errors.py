@@ -52,6 +52,27 @@ class RunNotActive(PulsetrainError):
     code = "run_not_active"
 
 
+class RunActive(PulsetrainError):
+    """The run has not ended, so it cannot be tried again or continued."""
+
+    code = "run_active"
+    hint = "Stop it first, or wait for its end."
+
+
+class RunNotQueued(PulsetrainError):
+    """The run does not wait, so it cannot be moved in the queue."""
+
+    code = "run_not_queued"
+    hint = "GET /api/queue lists those that wait."
+
+
+class DoesNotFit(PulsetrainError):
+    """The run asks for more than this machine has, so it could never start."""
+
+    code = "does_not_fit"
+    hint = "Ask for less in 'resources', or start the server with more: --slots, --cores, --memory, --gpus."
+
+
 class RunExists(PulsetrainError):
     """A run with this id exists and belongs to somebody else."""
 
@@ -108,6 +129,44 @@ class ArtifactNotFound(PulsetrainError):
     """The run has no such artifact."""
 
     code = "artifact_not_found"
+
+
+class ModelNotFound(PulsetrainError):
+    """There is no such model."""
+
+    code = "model_not_found"
+    hint = "GET /api/models?native=1 lists the models."
+
+
+class ModelDeployed(PulsetrainError):
+    """A deployment needs the model."""
+
+    code = "model_deployed"
+
+
+class ModelCannotPredict(PulsetrainError):
+    """The trainer that made the model has not said how to ask it, or is not here any more."""
+
+    code = "model_cannot_predict"
+
+
+class PredictorFailed(PulsetrainError):
+    """The model's process ended or failed while it answered."""
+
+    code = "predictor_failed"
+
+
+class DeploymentNotFound(PulsetrainError):
+    """There is no such deployment."""
+
+    code = "deployment_not_found"
+    hint = "GET /api/deployments lists them."
+
+
+class NothingToRollBack(PulsetrainError):
+    """The deployment has served one model alone, or the one before is gone."""
+
+    code = "nothing_to_roll_back"
 
 
 class TooLarge(PulsetrainError):

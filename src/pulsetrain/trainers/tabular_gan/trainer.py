@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True):
     summary="Learns a table and makes synthetic rows like it, with a report of how good they are.",
     needs=["torch", "sklearn"],
     install="pip install 'pulsetrain[train]'",
+    predictor="pulsetrain.trainers.tabular_gan.predict:load",
 )
 def train(
     run: Run,
