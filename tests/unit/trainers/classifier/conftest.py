@@ -11,30 +11,21 @@ import pytest
 
 @pytest.fixture(scope="session")
 def recording_run(recording_run: type) -> type:
-    """A run that also keeps tables, and whose parameters and actions a test has at hand."""
+    """A run that keeps every leaderboard, not the last one alone."""
 
-    class SteeredRun(recording_run):  # type: ignore[misc]
+    class Watched(recording_run):  # type: ignore[misc]
         def __init__(self, folder: Path, checkpoint: Path | None = None) -> None:
             super().__init__(folder, checkpoint)
-            self.tables: dict[str, tuple[list[str], list[list[Any]]]] = {}
             self.boards: list[list[list[Any]]] = []
-            self.values: dict[str, Any] = {}
-            self.actions: dict[str, Callable[[], None]] = {}
 
         def table(self, name: str, columns: list[str], rows: list[list[Any]]) -> None:
             assert all(len(row) == len(columns) for row in rows)
             assert len(rows) <= 100 and len(columns) <= 20
-            self.tables[name] = (list(columns), [list(row) for row in rows])
+            super().table(name, list(columns), [list(row) for row in rows])
             if name == "Leaderboard":
                 self.boards.append([list(row) for row in rows])
 
-        def param(self, name: str, default: Any = None) -> Any:
-            return self.values.get(name, default)
-
-        def on(self, action: str, function: Callable[[], None]) -> None:
-            self.actions[action] = function
-
-    return SteeredRun
+    return Watched
 
 
 @pytest.fixture
