@@ -80,6 +80,16 @@ def test_chance_stays_chance_under_cross_validation(noise: Path) -> None:
         assert abs(standing.quality - 0.5) < 0.12, standing
 
 
+def test_a_row_is_not_told_its_own_target(noise: Path) -> None:
+    """A level's mean of the target holds the row's own, where few rows share the level: a model would trust in it."""
+    plan, target, prepared = planned(noise)
+    encoder = Encoder(plan.features, "classification", 2, 0)
+    learnt = encoder.fit(prepared, target.numbers)[:, encoder.block(1)]
+    by_heart = encoder.encode(prepared)[:, encoder.block(1)]
+    assert abs(np.corrcoef(learnt[:, 0], target.numbers)[0, 1]) < 0.25
+    assert np.corrcoef(by_heart[:, 0], target.numbers)[0, 1] > 0.4, "what it would be told otherwise"
+
+
 def test_no_encoder_sees_a_row_that_judges(noise: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, target, prepared = planned(noise)
     numbered = prepared.with_row_index("row")

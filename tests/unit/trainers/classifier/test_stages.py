@@ -232,6 +232,22 @@ def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(start: Start
     assert (second.dir / "predictions.csv").read_bytes() == (whole.dir / "predictions.csv").read_bytes()
 
 
+def test_a_training_stopped_after_its_best_moment_still_ends_with_it(start: Start, samples: Path) -> None:
+    options: dict[str, Any] = {"families": "boosting", "folds": 2, "epochs": 150, "patience": 0}
+    data = samples / "diabetes.csv"
+    whole = start("whole")
+    train(whole, data, **options)
+    losses = series(whole, "validation_loss")
+    best = losses.index(min(losses))
+    assert best < len(losses) - 4, "it learns by heart after that"
+    first = start("first")
+    first.stop_when = lambda run: len(series(run, "live_accuracy")) == best + 3
+    train(first, data, **options)
+    second = start("second", checkpoint=first.dir / "checkpoint.zip")
+    train(second, data, **options)
+    assert (second.dir / "predictions.csv").read_bytes() == (whole.dir / "predictions.csv").read_bytes()
+
+
 def test_a_training_stopped_while_it_chooses_goes_on_there(start: Start, samples: Path) -> None:
     options: dict[str, Any] = {"families": "linear, forest", "folds": 3, "epochs": 20}
     data = samples / "iris.csv"
