@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,16 @@ from pulsetrain.model.cursor import Cursor
 from pulsetrain.model.errors import BadRequest, RunExists, RunNotFound
 from pulsetrain.model.events import NewEvent
 from pulsetrain.model.ids import is_run_id, new_command_id, new_run_id, new_token
+from pulsetrain.model.queue import Machine
+from pulsetrain.model.resources import Wanted, resolve
 from pulsetrain.model.runs import Run
 from pulsetrain.ports import Appended, EventLog, Transaction
 
+from .datasets import Dataset
+from .line import check_priority
 from .trainers import Trainers
 
+MAX_RETRIES = 100
 _NAME_LIMIT = 200
 
 
@@ -31,6 +36,21 @@ class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str | None = None
     tags: list[str] = []
     resume_from: str | None = None
+    priority: int = 0
+    retries: int = 0
+    """How often it is tried again when it fails."""
+    resources: Wanted | None = None
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a run comes from that is not simply new."""
+
+    retry_of: str | None = None
+    cloned_from: str | None = None
+    id: str | None = None
+    """The id that it shall have; nothing is started where there is such a run already."""
+    dataset_digest: str | None = None
+    """The content that it shall have, where it is not the newest: a checkpoint goes on with the data that it had."""
 
 
 class RegisterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,28 +72,53 @@ class Registered(msgspec.Struct, frozen=True):
     created: bool
 
 
+_NEW = Origin()
+
+
 def token_digest(token: str) -> str:
     """How run tokens are kept: they are random, so a plain digest hides them."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+Chosen = Callable[[str, str | None], Awaitable[Dataset]]
+"""The data set of an id for a trainer that takes such data. Raises DatasetNotFound or WrongFormat."""
+
+
 class Runs:
     """Creates runs and passes commands on to them."""
 
-    def __init__(self, log: EventLog, trainers: Trainers) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        trainers: Trainers,
+        *,
+        machine: Machine | None = None,
+        chosen: Chosen | None = None,
+    ) -> None:
+        """Without a `machine`, runs may ask for anything; without `chosen`, for any data set."""
         self._log = log
         self._trainers = trainers
+        self._machine = machine
+        self._chosen = chosen
 
-    async def start(self, request: StartRequest, *, by: str) -> tuple[Run, Cursor]:
-        """Queue a run of a trainer. The scheduler starts it when a slot is free.
+    async def start(self, request: StartRequest, *, by: str, origin: Origin = _NEW) -> tuple[Run, Cursor]:
+        """Queue a run of a trainer. The scheduler starts it when the machine has room for it.
 
-        Raises TrainerNotFound, TrainerUnavailable, BadParameters, BadRequest or RunNotFound (of `resume_from`).
+        Raises TrainerNotFound, TrainerUnavailable, BadParameters, DoesNotFit, BadRequest, RunNotFound (of
+        `resume_from`), DatasetNotFound, or WrongFormat.
         """
         trainer, parameters = self._trainers.ready(request.trainer, request.parameters)
         if trainer.data is not None and request.dataset is None:
             raise BadRequest(f"{trainer.title} needs a data set.", hint="Say which one in 'dataset'.")
+        digest = origin.dataset_digest
+        if request.dataset is not None and self._chosen is not None:
+            digest = digest or (await self._chosen(request.dataset, trainer.data)).digest
         if request.resume_from is not None:
             await self._resumable(request.resume_from)
+        check_priority(request.priority)
+        if not 0 <= request.retries <= MAX_RETRIES:
+            raise BadRequest(f"A run is tried again 0 to {MAX_RETRIES} times; asked for {request.retries}.")
+        resources = resolve(trainer.resources, request.resources, self._machine)
         _, _, total = await self._log.runs(0)
         stem = Path(request.dataset).stem if request.dataset else trainer.name
         data = {
@@ -85,13 +130,19 @@ class Runs:
             "by": by,
             "stages": trainer.stages,
             "resume_from": request.resume_from,
+            "retry_of": origin.retry_of,
+            "cloned_from": origin.cloned_from,
+            "retries": request.retries,
+            "priority": request.priority,
+            "resources": msgspec.to_builtins(resources),
+            "dataset_digest": digest,
         }
-        run = new_run_id()
+        run = origin.id or new_run_id()
         events = [
             NewEvent("run.created", data, run),
             NewEvent("run.status", {"state": "queued", "message": None}, run),
         ]
-        await self._log.append(lambda _: events)
+        await self._log.append(lambda log: events if log.run(run) is None else [])
         return await self.get(run)
 
     async def register(self, request: RegisterRequest, *, by: str) -> Registered:

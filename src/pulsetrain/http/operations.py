@@ -9,15 +9,20 @@ from typing import Any, Literal
 
 import msgspec
 
+from pulsetrain.core.line import QueueMove, QueuePage
+from pulsetrain.core.repeats import CloneRequest
 from pulsetrain.core.runs import RegisterRequest, StartRequest
+from pulsetrain.model.examples import Example
 from pulsetrain.model.records import Batch
 from pulsetrain.model.runs import Artifact
 
 from . import answers
 from .auth import LoginRequest, SessionAnswer
+from .examples import ExamplesRequest
 from .models import DeployRequest, PredictRequest
 from .poll import Answer as EventPage
-from .runs import CommandRequest, StopRequest
+from .runs import CommandRequest, RetryRequest, StopRequest
+from .uploads import UploadRequest
 
 Secret = Literal["none", "token", "run token", "run token or token"]
 
@@ -78,6 +83,10 @@ _EVENTS = Parameter("limit", "Pages alone: at most so many.", {"type": "integer"
 _KNOWN = Parameter("If-None-Match", "Pages alone: the ETag of the page that the client has.", where="header")
 _LAST_ID = Parameter("Last-Event-ID", "The cursor to go on from; wins over `cursor`.", where="header")
 _LAST_ID_HERE = Parameter("lastEventId", "The same, from clients that cannot set headers; the header wins.")
+_VERSION = Parameter("version", "An older version; the newest without it.", {"type": "integer", "minimum": 1})
+_OFFSET = Parameter("offset", "So many are skipped.", {"type": "integer", "minimum": 0})
+_EXAMPLES = Parameter("limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": 1000})
+_IF_MATCH = Parameter("If-Match", "The digest that the change is made for; another is refused.", where="header")
 
 RUNS = (
     Operation(
@@ -96,8 +105,8 @@ RUNS = (
         "Start a run, or announce one that another supervisor executes",
         answers.RunStarted,
         201,
-        about="With `trainer` the server starts it as soon as a slot is free. With `command` somebody else does, and "
-        "the answer holds the run's own token; the same id and token again is the same run and answers 200.",
+        about="With `trainer` the server starts it as soon as the machine has room for it. With `command` somebody "
+        "else does, and the answer holds the run's own token; the same id and token again is the same run, and a 200.",
         body=(StartRequest, RegisterRequest),
         errors=(
             "bad_request",
@@ -106,6 +115,7 @@ RUNS = (
             "dataset_not_found",
             "run_not_found",
             "bad_parameters",
+            "does_not_fit",
             "run_exists",
         ),
     ),
@@ -192,6 +202,44 @@ RUNS = (
     ),
 )
 
+_STARTING = ("bad_request", "run_not_found", "dataset_not_found", "trainer_not_found", "trainer_unavailable")
+
+QUEUE = (
+    Operation(
+        "POST",
+        "/api/runs/{id}/retry",
+        "Runs",
+        "Try a run again",
+        answers.RunPage,
+        201,
+        about="A new run like this one, `retry_of` it, from its last checkpoint if there is one.",
+        body=RetryRequest,
+        errors=(*_STARTING, "run_active", "bad_parameters", "does_not_fit"),
+    ),
+    Operation(
+        "POST",
+        "/api/runs/{id}/clone",
+        "Runs",
+        "Start a run like this one, with changes",
+        answers.RunPage,
+        201,
+        about="`cloned_from` it. `parameters` changes those that it names and leaves the others.",
+        body=CloneRequest,
+        errors=(*_STARTING, "bad_parameters", "does_not_fit"),
+    ),
+    Operation("GET", "/api/queue", "Runs", "Who waits, in order, and what the machine has", QueuePage),
+    Operation(
+        "POST",
+        "/api/runs/{id}/queue",
+        "Runs",
+        "Move a waiting run",
+        answers.RunPage,
+        about="By `priority`, or directly `before` or `after` another waiting run, whose priority it takes over.",
+        body=QueueMove,
+        errors=("bad_request", "run_not_found", "run_not_queued"),
+    ),
+)
+
 STREAM = (
     Operation(
         "GET",
@@ -227,12 +275,24 @@ DATA = (
         "POST",
         "/api/datasets",
         "Data",
-        "Upload a CSV file",
+        "Upload a CSV, JSON Lines or Parquet file",
         answers.DatasetPage,
         201,
         body=answers.Upload,
         body_media=(FORM,),
-        errors=("bad_request", "bad_table", "too_large"),
+        parameters=(Parameter("replace", "The data set whose next version the file is."),),
+        errors=("bad_request", "bad_table", "wrong_format", "dataset_not_found", "too_large"),
+    ),
+    Operation(
+        "POST",
+        "/api/datasets/path",
+        "Data",
+        "Make a file of the server's machine a data set",
+        answers.DatasetPage,
+        201,
+        about="The file stays where it is, below a folder that the server was started with (`--data-path`).",
+        body=answers.PathRequest,
+        errors=("bad_request", "bad_table", "forbidden"),
     ),
     Operation(
         "POST",
@@ -259,10 +319,116 @@ DATA = (
         "Data",
         "What is in a data set",
         answers.Preview,
+        parameters=(_VERSION,),
         errors=("dataset_not_found", "bad_table"),
     ),
     Operation(
-        "GET", "/api/datasets/{id}/file", "Data", "The CSV file itself", media=CSV, errors=("dataset_not_found",)
+        "GET",
+        "/api/datasets/{id}/file",
+        "Data",
+        "The file itself",
+        media=CSV,
+        about="CSV, JSON Lines (`application/jsonl`) or Parquet, as the data set is.",
+        parameters=(_VERSION,),
+        errors=("dataset_not_found",),
+    ),
+    Operation(
+        "GET",
+        "/api/datasets/{id}/versions",
+        "Data",
+        "The versions of a data set",
+        answers.VersionList,
+        errors=("dataset_not_found",),
+    ),
+    Operation(
+        "GET",
+        "/api/datasets/{id}/examples",
+        "Data",
+        "Examples for language understanding",
+        answers.ExampleList,
+        parameters=(_OFFSET, _EXAMPLES, Parameter("q", "Words that must all occur in text, intent or labels.")),
+        errors=("bad_request", "dataset_not_found"),
+    ),
+    Operation(
+        "POST",
+        "/api/datasets/{id}/examples",
+        "Data",
+        "Add examples: all of them, or none",
+        answers.DatasetPage,
+        201,
+        body=ExamplesRequest,
+        parameters=(_IF_MATCH,),
+        errors=("bad_request", "bad_table", "dataset_not_found", "dataset_changed", "too_large"),
+    ),
+    Operation(
+        "PUT",
+        "/api/datasets/{id}/examples/{index}",
+        "Data",
+        "Change an example",
+        answers.DatasetPage,
+        body=Example,
+        parameters=(_IF_MATCH,),
+        errors=("bad_request", "bad_table", "dataset_not_found", "dataset_changed"),
+    ),
+    Operation(
+        "DELETE",
+        "/api/datasets/{id}/examples/{index}",
+        "Data",
+        "Remove an example",
+        answers.DatasetPage,
+        parameters=(_IF_MATCH,),
+        errors=("bad_request", "dataset_not_found", "dataset_changed"),
+    ),
+    Operation(
+        "POST",
+        "/api/uploads",
+        "Data",
+        "Begin an upload in pieces",
+        answers.UploadBegun,
+        201,
+        about="It survives broken connections and restarts of the server, for a day.",
+        body=UploadRequest,
+        errors=("bad_request", "dataset_not_found", "too_large", "busy"),
+    ),
+    Operation(
+        "GET",
+        "/api/uploads/{id}",
+        "Data",
+        "How much of an upload is there",
+        answers.UploadState,
+        about="The header `Upload-Offset` says so too, so that HEAD is enough.",
+        errors=("upload_not_found",),
+    ),
+    Operation(
+        "PATCH",
+        "/api/uploads/{id}",
+        "Data",
+        "Send a piece of an upload",
+        answers.DatasetPage,
+        201,
+        about="204 and `Upload-Offset` as long as bytes are missing, 201 and the data set with the last one. "
+        "An empty piece at the end asks for that answer once more.",
+        body=bytes,
+        body_media=(BYTES,),
+        parameters=(Parameter("Upload-Offset", "Where the bytes begin.", where="header", required=True),),
+        errors=(
+            "bad_request",
+            "bad_table",
+            "wrong_format",
+            "upload_corrupt",
+            "upload_not_found",
+            "upload_offset",
+            "too_large",
+        ),
+    ),
+    Operation(
+        "DELETE",
+        "/api/uploads/{id}",
+        "Data",
+        "Give an upload up",
+        status=204,
+        media=BYTES,
+        errors=("upload_not_found",),
     ),
     Operation(
         "GET",
@@ -440,4 +606,4 @@ GAN_DASHBOARD = (
     ),
 )
 
-OPERATIONS: tuple[Operation, ...] = (*RUNS, *STREAM, *DATA, *MODELS, *SERVER, *GAN_DASHBOARD)
+OPERATIONS: tuple[Operation, ...] = (*RUNS, *QUEUE, *STREAM, *DATA, *MODELS, *SERVER, *GAN_DASHBOARD)

@@ -21,7 +21,7 @@ from pulsetrain.model.trainers import Trainer
 
 from . import calls
 from .address import Address, landing, refusal
-from .answers import Answer, Dataset, LogPage, News, RunList, SeriesPage, Snapshot
+from .answers import Answer, Dataset, LogPage, News, QueuePage, RunList, SeriesPage, Snapshot
 from .asking import obeyed
 from .calls import Call
 from .finding import MOST, meant
@@ -108,12 +108,66 @@ class AsyncClient:
         name: str | None = None,
         tags: Sequence[str] = (),
         resume_from: str | None = None,
+        priority: int = 0,
+        retries: int = 0,
+        resources: Mapping[str, Any] | None = None,
     ) -> Snapshot:
-        """Have the server start a run. Raises Refused, for instance `bad_parameters`."""
+        """Have the server start a run. Raises Refused, for instance `bad_parameters` or `does_not_fit`.
+
+        It waits for its turn; of higher `priority` (-100 to 100) it goes first. When it fails it is tried again
+        `retries` times. `resources` (`cores`, `memory_bytes`, `gpus`, `gpu_indices`) are the trainer's own but for
+        those given.
+        """
         call = calls.start(
-            trainer, dataset=dataset, parameters=parameters, name=name, tags=tags, resume_from=resume_from
+            trainer,
+            dataset=dataset,
+            parameters=parameters,
+            name=name,
+            tags=tags,
+            resume_from=resume_from,
+            priority=priority,
+            retries=retries,
+            resources=resources,
         )
         return await self._ask(call)
+
+    async def retry(self, run: str, *, from_checkpoint: bool = True) -> Snapshot:
+        """A new run like this one, from its last checkpoint if there is one. Raises Refused (`run_active`)."""
+        return await self._ask(calls.retry(run, from_checkpoint))
+
+    async def clone(
+        self,
+        run: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        dataset: str | None = None,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        priority: int | None = None,
+        retries: int | None = None,
+        resources: Mapping[str, Any] | None = None,
+    ) -> Snapshot:
+        """A new run like this one but for what is given. `parameters` changes those that it names."""
+        changes = {
+            "parameters": parameters,
+            "dataset": dataset,
+            "name": name,
+            "tags": tags,
+            "priority": priority,
+            "retries": retries,
+            "resources": resources,
+        }
+        return await self._ask(calls.clone(run, changes))
+
+    async def queue(self) -> QueuePage:
+        """Who waits, in order, who runs, and what the machine has."""
+        return await self._ask(calls.queue())
+
+    async def move(
+        self, run: str, *, priority: int | None = None, before: str | None = None, after: str | None = None
+    ) -> Snapshot:
+        """Move a waiting run: give it a priority, or a place next to another. Raises Refused (`run_not_queued`)."""
+        return await self._ask(calls.move(run, priority, before, after))
 
     async def stop(self, run: str, grace_seconds: float | None = None) -> str:
         """Ask a run to stop; the id of the command. Raises Refused (`run_not_active`)."""

@@ -19,6 +19,7 @@ from .artifacts import keep
 from .control import LINK_DOWN, LINK_REFUSED, Commands, NoCommands
 from .folder import Outcome, SpoolFolder
 from .progress import Pace, Stage
+from .rank import named, rank, under_rank
 from .spool import SpoolWriter
 from .steering import Steering
 from .tables import shown
@@ -121,6 +122,7 @@ class Run:
         self.parameters = parameters
         self._folder = folder
         self._process = os.getpid()
+        self._rank = 0
         self._hooks: attach.Hooks | None = None
         self._step = 0
         self._stages: list[str] = []
@@ -186,7 +188,7 @@ class Run:
         if name not in self._stages:
             self._stages.append(name)
         place = self._stages.index(name) if index is None else count(index)
-        stage = Stage(name, place, count(of), self._record)
+        stage = Stage(name, place, count(of), self._record_of_all)
         stage.begin()
         return stage
 
@@ -214,7 +216,7 @@ class Run:
             warn_once("progress", f"this progress is not logged: {problem}")
             return
         if data is not None:
-            self._record("run.progress", data)
+            self._record_of_all("run.progress", data)
 
     def result(
         self,
@@ -375,20 +377,27 @@ class Run:
         except Exception as problem:  # noqa: BLE001  # never into training
             self._lost(problem)
 
+    def _record_of_all(self, type: str, data: dict[str, Any]) -> None:
+        """What many processes do alike is said by the first of them."""
+        if self._rank == 0:
+            self._record(type, data)
+
     def _open(self) -> SpoolWriter:
         """Open this process's own file: a forked child must not write into its parent's."""
         with self._lock:
             if self._writer is None:
                 if self._folder is None:
                     raise ValueError("there is no spool")
+                # Processes that no supervisor started together are runs of their own.
+                self._rank = rank() if os.environ.get("PULSETRAIN_SPOOL") else 0
                 self._writer = SpoolWriter(self._folder.producer(f"sdk-{os.getpid()}"))
-                self._row = self._writer.row
+                self._row = under_rank(self._writer.row, self._rank)
             return self._writer
 
     def _first_row(self, step: int | None, values: Mapping[str, Any]) -> None:
         if self._finished:
             raise ValueError("the run has ended")
-        self._open().row(step, values)
+        under_rank(self._open().row, self._rank)(step, values)
 
     def _lost(self, problem: Exception) -> None:
         if self._folder is None:
@@ -423,7 +432,7 @@ class Run:
         earlier = self._folder.outcome()
         # Of the many processes of one run, one that failed speaks for all.
         if earlier is None or earlier.state == "succeeded":
-            self._folder.write_outcome(outcome)
+            self._folder.write_outcome(msgspec.structs.replace(outcome, message=named(outcome.message, self._rank)))
 
     def _say_where(self) -> None:
         link = self._commands.link if self._hooks is not None else None

@@ -154,6 +154,7 @@ class Supervisor:
 
     def _add_stream(self, child: subprocess.Popen[bytes], name: str, echo: int) -> None:
         pipe = getattr(child, name)
+        os.set_blocking(pipe.fileno(), False)
         stream = Stream(pipe.fileno(), name, echo if self._given.echo else None)
         self._streams[stream.descriptor] = stream
         self._selector.register(stream.descriptor, selectors.EVENT_READ)
@@ -208,13 +209,12 @@ class Supervisor:
 
     def _serve(self, seconds: float) -> None:
         """Wait for output, commands, signals or the end, and take what came."""
-        for key, _ in self._selector.select(seconds):
-            descriptor = key.fd
-            if descriptor == self._wake_read:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(descriptor, 4096)
-            elif descriptor in self._streams:
-                self._read(self._streams[descriptor])
+        ready = {key.fd for key, _ in self._selector.select(seconds)}
+        if self._wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake_read, 4096)
+        if ready & self._streams.keys():
+            self._read()
         self._capture.tick(list(self._streams.values()))
 
     def _drain(self) -> None:
@@ -222,14 +222,21 @@ class Supervisor:
         while any(key.fd in self._streams for key, _ in self._selector.select(0)):
             self._serve(0)
 
-    def _read(self, stream: Stream) -> None:
-        lines = stream.read()
-        if lines is None:
+    def _read(self) -> None:
+        """Read stderr before stdout: a line that a bar was drawn behind is then here when the bar is."""
+        pieces: list[tuple[Stream, str]] = []
+        ended: list[Stream] = []
+        for stream in sorted(self._streams.values(), key=lambda stream: stream.name):
+            text = stream.read()
+            if text is None:
+                ended.append(stream)
+            elif text:
+                pieces.append((stream, text))
+        self._capture.hear(pieces)
+        for stream in ended:
             self._selector.unregister(stream.descriptor)
             del self._streams[stream.descriptor]
-            lines = stream.lines.rest()
-        if lines:
-            self._capture.take(stream.name, lines)
+            self._capture.finish(stream)
 
     def _deliver(self, command: Command) -> None:
         """Called by the listener's thread."""
@@ -257,7 +264,7 @@ class Supervisor:
         how = target.exit()
         asked = self._orders.asked()
         self._orders.close()
-        data = ending.status(how, asked, self._folder.outcome(), self._capture.last_words)
+        data = ending.status(how, asked, self._folder.outcome(), self._capture.words.text)
         self._status({**data, "processes_left": left})
         return how.shell_code
 
