@@ -28,6 +28,7 @@ describe("spans", () => {
     ["all of it away", "play jazz", "play ", []],
     ["its head away", "play jazz", "play zz", [span(5, 7)]],
     ["across its start", "play jazz", "hear zz", [span(5, 7)]],
+    ["on both sides at once", "play jazz", "I want to hear jazz now", [span(15, 19)]],
     ["everything", "play jazz", "", []],
   ])("move with an edit %s", (_, before, after, expected) => {
     expect(moved([span(5, 9)], before, after)).toEqual(expected);

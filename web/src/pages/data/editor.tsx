@@ -149,7 +149,6 @@ export function Editor({ example, intents, labels, busy, error, onSave, onCancel
             placeholder="Label"
             maxLength={200}
             autoComplete="off"
-            disabled={chosen === null}
             value={label}
             onChange={(event) => setLabel(event.target.value)}
             onKeyDown={(event) => {

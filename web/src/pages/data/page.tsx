@@ -33,7 +33,6 @@ export function DatasetPage(): ReactNode {
     <div className="page data">
       <Crumbs title={dataset ? titleOf(dataset)[0] : id}>
         <Link to="/data">Data</Link>
-        <span aria-hidden>/</span>
         <span className="cut">{id}</span>
       </Crumbs>
       {datasets.isError && <Problem error={datasets.error} />}
@@ -113,7 +112,7 @@ function Head({ dataset }: { dataset: Dataset }): ReactNode {
   const changed = dataset.updated_at ?? dataset.created_at;
   return (
     <>
-      <header>
+      <header className="head">
         <div className="grow">
           <h1>{head}</h1>
           <p className="muted">{about || name}</p>

@@ -56,9 +56,16 @@ export function moved(spans: readonly Span[], before: string, after: string): Sp
   // A span that begins in the part that was replaced begins behind what took its place; one that ends there, before it.
   const start = (at: number) => (at <= head ? at : at >= cut ? at + by : cut + by);
   const end = (at: number) => (at <= head ? at : at >= cut ? at + by : head);
-  return spans
-    .map((span) => ({ ...span, start: start(span.start), end: end(span.end) }))
-    .filter((span) => span.start < span.end);
+  const place = (span: Span): Span => {
+    const words = before.slice(span.start, span.end);
+    const found = after.indexOf(words);
+    // Where much was written anew at once, as by pasting: the same words are what was marked, if they are there once.
+    if (span.start < cut && span.end > head && found !== -1 && after.indexOf(words, found + 1) === -1) {
+      return { ...span, start: found, end: found + words.length };
+    }
+    return { ...span, start: start(span.start), end: end(span.end) };
+  };
+  return apart(spans.map(place).filter((span) => span.start < span.end));
 }
 
 /** `text` cut into what is marked and what is not. */

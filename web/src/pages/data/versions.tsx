@@ -23,9 +23,7 @@ export function Versions({ dataset, onShow }: { dataset: Dataset; onShow: (versi
       <table className="grid">
         <thead>
           <tr>
-            <th scope="col" className="num">
-              Version
-            </th>
+            <th scope="col">Version</th>
             <th scope="col" className="num">
               Rows
             </th>
@@ -42,7 +40,7 @@ export function Versions({ dataset, onShow }: { dataset: Dataset; onShow: (versi
         <tbody>
           {versions.data?.map(({ version, rows, size, digest, created_at, kept }) => (
             <tr key={version} className={kept ? "" : "faint"}>
-              <td className="num">{version}</td>
+              <td>{version}</td>
               <td className="num">{count(rows)}</td>
               <td className="num">{bytes(size)}</td>
               <td className="mono faint" title={digest}>

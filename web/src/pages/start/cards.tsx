@@ -61,7 +61,8 @@ function Card({ dataset, head, chosen, onChoose }: CardProps): ReactNode {
   const { id, rows, columns, size, sample, source, licence, problem } = dataset;
   const [, about] = titleOf(dataset);
   const Icon = dataset.task === "nlu" ? MessagesSquare : FileSpreadsheet;
-  const rowsOf = dataset.task === "nlu" ? "examples" : dataset.format === "csv" ? "rows" : `rows of ${FORMATS[dataset.format]}`;
+  const rowsOf = dataset.task === "nlu" ? "examples" : "rows";
+  const form = dataset.format === "csv" || dataset.task === "nlu" ? "" : `, ${FORMATS[dataset.format]}`;
   const origin = [licence, source].filter(Boolean).join(" · ") || (sample ? "" : "Your file");
   return (
     <div className="card" data-chosen={chosen}>
@@ -81,7 +82,7 @@ function Card({ dataset, head, chosen, onChoose }: CardProps): ReactNode {
           </span>
         ) : (
           <span className="size" title={bytes(size)}>
-            {rows === null ? `${bytes(size)}, not read yet` : `${count(rows)} ${rowsOf}${dataset.task === "nlu" ? "" : ` × ${count(columns)} columns`}`}
+            {rows === null ? `${bytes(size)}, not read yet` : `${count(rows)} ${rowsOf}${dataset.task === "nlu" ? "" : ` × ${count(columns)} columns`}${form}`}
           </span>
         )}
         <span className="faint origin" title={origin}>
