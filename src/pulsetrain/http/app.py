@@ -20,6 +20,7 @@ from . import (
     metrics,
     models,
     openapi,
+    queue,
     runs,
     static,
     uploads,
@@ -33,6 +34,7 @@ def all_routes() -> list[BaseRoute]:
     return [
         *auth.routes,  #          /api/login /api/logout /api/session
         *runs.routes,  #          /health /api/trainers /api/runs…
+        *queue.routes,  #         /api/queue /api/runs/{id}/queue
         *ingest.routes,  #        /api/runs/{id}/records
         *events.routes,  #        /api/events: SSE, WebSocket, pages
         *examples.routes,  #      /api/datasets/{id}/examples…

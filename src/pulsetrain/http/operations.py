@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from pulsetrain.core.line import QueueMove, QueuePage
+from pulsetrain.core.repeats import CloneRequest
 from pulsetrain.core.runs import RegisterRequest, StartRequest
 from pulsetrain.model.examples import Example
 from pulsetrain.model.records import Batch
@@ -19,7 +21,7 @@ from .auth import LoginRequest, SessionAnswer
 from .examples import ExamplesRequest
 from .models import DeployRequest, PredictRequest
 from .poll import Answer as EventPage
-from .runs import CommandRequest, StopRequest
+from .runs import CommandRequest, RetryRequest, StopRequest
 from .uploads import UploadRequest
 
 Secret = Literal["none", "token", "run token", "run token or token"]
@@ -103,8 +105,8 @@ RUNS = (
         "Start a run, or announce one that another supervisor executes",
         answers.RunStarted,
         201,
-        about="With `trainer` the server starts it as soon as a slot is free. With `command` somebody else does, and "
-        "the answer holds the run's own token; the same id and token again is the same run and answers 200.",
+        about="With `trainer` the server starts it as soon as the machine has room for it. With `command` somebody "
+        "else does, and the answer holds the run's own token; the same id and token again is the same run, and a 200.",
         body=(StartRequest, RegisterRequest),
         errors=(
             "bad_request",
@@ -113,6 +115,7 @@ RUNS = (
             "dataset_not_found",
             "run_not_found",
             "bad_parameters",
+            "does_not_fit",
             "run_exists",
         ),
     ),
@@ -135,8 +138,10 @@ RUNS = (
         "Ask a run for something",
         answers.CommandPage,
         202,
+        about="`stop` (`grace_seconds`), `pause`, `resume`, `set` (`name`, `value`), `note` (`text`), `checkpoint`, "
+        "`evaluate` or `sample`. The event `command.applied` or `command.rejected` of that id says what came of it.",
         body=CommandRequest,
-        errors=("bad_request", "run_not_found", "run_not_active"),
+        errors=("bad_request", "run_not_found", "run_not_active", "bad_parameters"),
     ),
     Operation(
         "GET",
@@ -194,6 +199,44 @@ RUNS = (
         about="Rows that the log has are dropped, so a batch may be sent again. Without records it is a heartbeat.",
         errors=("bad_request", "unauthorized", "run_not_found", "gap", "fenced", "too_large"),
         secret="run token",
+    ),
+)
+
+_STARTING = ("bad_request", "run_not_found", "dataset_not_found", "trainer_not_found", "trainer_unavailable")
+
+QUEUE = (
+    Operation(
+        "POST",
+        "/api/runs/{id}/retry",
+        "Runs",
+        "Try a run again",
+        answers.RunPage,
+        201,
+        about="A new run like this one, `retry_of` it, from its last checkpoint if there is one.",
+        body=RetryRequest,
+        errors=(*_STARTING, "run_active", "bad_parameters", "does_not_fit"),
+    ),
+    Operation(
+        "POST",
+        "/api/runs/{id}/clone",
+        "Runs",
+        "Start a run like this one, with changes",
+        answers.RunPage,
+        201,
+        about="`cloned_from` it. `parameters` changes those that it names and leaves the others.",
+        body=CloneRequest,
+        errors=(*_STARTING, "bad_parameters", "does_not_fit"),
+    ),
+    Operation("GET", "/api/queue", "Runs", "Who waits, in order, and what the machine has", QueuePage),
+    Operation(
+        "POST",
+        "/api/runs/{id}/queue",
+        "Runs",
+        "Move a waiting run",
+        answers.RunPage,
+        about="By `priority`, or directly `before` or `after` another waiting run, whose priority it takes over.",
+        body=QueueMove,
+        errors=("bad_request", "run_not_found", "run_not_queued"),
     ),
 )
 
@@ -563,4 +606,4 @@ GAN_DASHBOARD = (
     ),
 )
 
-OPERATIONS: tuple[Operation, ...] = (*RUNS, *STREAM, *DATA, *MODELS, *SERVER, *GAN_DASHBOARD)
+OPERATIONS: tuple[Operation, ...] = (*RUNS, *QUEUE, *STREAM, *DATA, *MODELS, *SERVER, *GAN_DASHBOARD)

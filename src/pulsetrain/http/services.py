@@ -14,7 +14,9 @@ from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
+from pulsetrain.core.line import Line
 from pulsetrain.core.models import Models
+from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.settings import Settings
 from pulsetrain.core.trainers import Trainers
@@ -32,6 +34,8 @@ class Services:
     ingest: Ingest
     leases: Leases
     runs: Runs
+    line: Line
+    repeats: Repeats
     history: History
     artifacts: Artifacts
     datasets: Datasets

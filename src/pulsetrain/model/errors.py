@@ -65,6 +65,27 @@ class RunNotActive(PulsetrainError):
     code = "run_not_active"
 
 
+class RunActive(PulsetrainError):
+    """The run has not ended, so it cannot be tried again or continued."""
+
+    code = "run_active"
+    hint = "Stop it first, or wait for its end."
+
+
+class RunNotQueued(PulsetrainError):
+    """The run does not wait, so it cannot be moved in the queue."""
+
+    code = "run_not_queued"
+    hint = "GET /api/queue lists those that wait."
+
+
+class DoesNotFit(PulsetrainError):
+    """The run asks for more than this machine has, so it could never start."""
+
+    code = "does_not_fit"
+    hint = "Ask for less in 'resources', or start the server with more: --slots, --cores, --memory, --gpus."
+
+
 class RunExists(PulsetrainError):
     """A run with this id exists and belongs to somebody else."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import secrets
 
@@ -17,6 +18,12 @@ def _letters(count: int) -> str:
 def new_run_id() -> str:
     """A fresh run id: 50 random bits, so that clients may choose their own."""
     return "r_" + _letters(10)
+
+
+def retry_id(run: str) -> str:
+    """The id of the run that tries `run` again by itself. One for each, so that no crash can lead to two."""
+    digest = hashlib.sha256(f"retry of {run}".encode()).digest()
+    return "r_" + base64.b32encode(digest).decode().lower()[:10]
 
 
 def new_command_id() -> str:

@@ -47,6 +47,11 @@ class Advanced:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """A text that may have several lines."""
+
+
+@dataclass(frozen=True)
 class Registered:
     """A trainer that can run: its description and its function."""
 
@@ -54,6 +59,8 @@ class Registered:
     function: Callable[..., Any]
     predictor: str | None = None
     """`module:function` that loads its models."""
+    takes_over: bool = False
+    """Whether its function turns the process into another program, and so gets no run."""
 
 
 class Predictor(Protocol):
@@ -81,6 +88,7 @@ def trainer(
     install: str = "",
     predictor: str | None = None,
     resources: Resources | None = None,
+    takes_over: bool = False,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the trainer `name`.
 
@@ -91,6 +99,8 @@ def trainer(
     as what to do.
     `predictor` is `module:function`: the function loads a model that this trainer made (`load(path) -> Predictor`) when
     somebody asks it for predictions. `resources` are what a run takes of a machine; a core, if nothing is said.
+    With `takes_over`, the function is called without a run, as `function(**parameters)`: it replaces the process by
+    another program, whose output is captured as it stands.
     Raises TypeError or ValueError where the signature cannot become a form.
     """
 
@@ -115,7 +125,7 @@ def trainer(
             predicts=predictor is not None,
             resources=resources or Resources(),
         )
-        _registered[name] = Registered(description, function, predictor)
+        _registered[name] = Registered(description, function, predictor, takes_over)
         return function
 
     return register
@@ -170,8 +180,12 @@ def _property(name: str, hint: Any) -> dict[str, Any]:
                 rule |= {"description": mark.text} | ({"title": mark.title} if mark.title else {})
             case Advanced():
                 rule["x-advanced"] = True
+            case Lines():
+                rule["x-lines"] = True
             case _:
-                raise TypeError(f"The parameter {name!r} has a mark that is no Range, Help or Advanced: {mark!r}.")
+                raise TypeError(
+                    f"The parameter {name!r} has a mark that is no Range, Help, Lines or Advanced: {mark!r}."
+                )
     return rule
 
 

@@ -124,6 +124,55 @@ def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(start: Start
         assert (second.dir / name).read_bytes() == (whole.dir / name).read_bytes(), name
 
 
+def test_epochs_and_learning_rate_can_be_changed_on_the_way(start: Start, wine: Path) -> None:
+    """More epochs, then fewer than are done: it ends with the epoch; progress and rate follow."""
+    run = start("run")
+
+    def steer(run: Any) -> bool:
+        done = max(run.metrics, default=0)
+        run.values = {"epochs": 8 if done < 5 else 2, "learning_rate": 1e-3 if done < 2 else 1e-5}
+        rates[done] = stages.gan.rate
+        return False
+
+    rates: dict[int, float] = {}
+    run.stop_when = lambda run: bool(run.stages) and run.stages[-1][0] == "Train" and steer(run)
+    stages = Stages(run, wine, Settings(epochs=3, seed=1, device="cpu"))
+    stages.prepare()
+    stages.train()
+    assert list(run.metrics) == [1, 2, 3, 4, 5, 6]
+    shown = [(progress["epoch"], progress["epochs"]) for progress in run.progresses if progress.get("rate")]
+    assert shown == [(1, 8), (2, 8), (3, 8), (4, 8), (5, 8), (6, 6)]
+    assert rates[1] > 5e-4 and rates[3] < 1e-5
+    percents = [progress["percent"] for progress in run.progresses]
+    assert percents == sorted(percents)
+    assert run.actions == {}, "what has no effect any more is not offered"
+
+
+def test_it_saves_evaluates_and_samples_on_request_without_a_trace_in_the_training(start: Start, wine: Path) -> None:
+    asked, quiet = start("asked"), start("quiet")
+
+    def ask(run: Any) -> bool:
+        if len(run.metrics) == 1 and run.actions and not run.tables:
+            run.actions["sample"]()
+            run.actions["checkpoint"]()
+            run.actions["evaluate"]()
+        return False
+
+    asked.stop_when = ask
+    weights = []
+    for run in (asked, quiet):
+        stages = Stages(run, wine, Settings(epochs=3, seed=1, device="cpu"))
+        stages.prepare()
+        stages.train()
+        weights.append(stages.gan.generator_steps.weights)
+    assert torch.equal(*weights)
+    columns, rows = asked.tables["Synthetic rows"]
+    assert (len(columns), len(rows)) == (14, 10)
+    assert {row[-1] for row in rows} <= {"class_0", "class_1", "class_2"}
+    assert 0 < asked.judged["quality/overall"] < 1
+    assert asked.artifacts["checkpoint.pt"] == "checkpoint"
+
+
 def test_the_seed_decides(start: Start, wine: Path) -> None:
     weights = []
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
