@@ -17,10 +17,10 @@ from .services import Services
 def all_routes() -> list[BaseRoute]:
     """Every route; the page takes what no other does, so it comes last."""
     return [
+        *ingest.routes,  #        /api/runs/{id}/records: first, because each event comes this way
+        *events.routes,  #        /api/events: SSE, WebSocket, pages
         *auth.routes,  #          /api/login /api/logout /api/session
         *runs.routes,  #          /health /api/trainers /api/runs…
-        *ingest.routes,  #        /api/runs/{id}/records
-        *events.routes,  #        /api/events: SSE, WebSocket, pages
         *datasets.routes,  #      /api/datasets…
         *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training … /api/models
         *metrics.routes,  #       /metrics
