@@ -21,25 +21,35 @@ if TYPE_CHECKING:
     from .sdk.run import Run as Run
     from .sdk.run import init as init
     from .trainers.registry import trainer as trainer
+    from .wire.event_data import Alert as Alert
     from .wire.event_data import CommandApplied as CommandApplied
     from .wire.event_data import CommandRejected as CommandRejected
     from .wire.event_data import CommandRequested as CommandRequested
     from .wire.event_data import DatasetCreated as DatasetCreated
     from .wire.event_data import DatasetDeleted as DatasetDeleted
+    from .wire.event_data import DatasetUpdated as DatasetUpdated
+    from .wire.event_data import DeploymentChanged as DeploymentChanged
+    from .wire.event_data import DeploymentMetrics as DeploymentMetrics
     from .wire.event_data import EventData as EventData
+    from .wire.event_data import ModelCreated as ModelCreated
+    from .wire.event_data import ModelDeleted as ModelDeleted
     from .wire.event_data import RunArtifact as RunArtifact
+    from .wire.event_data import RunControls as RunControls
     from .wire.event_data import RunCreated as RunCreated
     from .wire.event_data import RunLease as RunLease
     from .wire.event_data import RunLog as RunLog
     from .wire.event_data import RunMetrics as RunMetrics
     from .wire.event_data import RunProgress as RunProgress
+    from .wire.event_data import RunQueue as RunQueue
     from .wire.event_data import RunResult as RunResult
     from .wire.event_data import RunStage as RunStage
     from .wire.event_data import RunStatus as RunStatus
     from .wire.event_data import RunSystem as RunSystem
+    from .wire.event_data import RunTable as RunTable
     from .wire.event_data import typed as typed
 
 __all__ = [
+    "Alert",
     "AsyncClient",
     "Client",
     "CommandApplied",
@@ -47,22 +57,30 @@ __all__ = [
     "CommandRequested",
     "DatasetCreated",
     "DatasetDeleted",
+    "DatasetUpdated",
+    "DeploymentChanged",
+    "DeploymentMetrics",
     "Event",
     "EventData",
+    "ModelCreated",
+    "ModelDeleted",
     "News",
     "PulsetrainError",
     "Refused",
     "Run",
     "RunArtifact",
+    "RunControls",
     "RunCreated",
     "RunLease",
     "RunLog",
     "RunMetrics",
     "RunProgress",
+    "RunQueue",
     "RunResult",
     "RunStage",
     "RunStatus",
     "RunSystem",
+    "RunTable",
     "Unreachable",
     "__version__",
     "init",

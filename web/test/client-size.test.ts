@@ -33,7 +33,7 @@ it.each([
   // The stream over SSE and long poll with all that keeps it going, the store, and the hooks.
   ["core and hooks", HOOKS, [/fold\.ts$/], 5_000],
   // The fold is the protocol's rules, the same as the server's.
-  ["core, hooks and fold", HOOKS, [], 6_500],
+  ["core, hooks and fold", HOOKS, [], 6_800],
   ["core alone", `export { EventStream } from "${src}stream.ts";`, [], 3_600],
   // Only for who asks for them.
   ["WebSocket", `export { webSocket } from "${src}sources/websocket.ts";`, [], 1_500],

@@ -2,7 +2,7 @@
  * The fold: `(state, event) → state`, the same rules as `pulsetrain.model.fold`.
  * `protocol/fixtures/fold.json` checks both. Pure: what changed is a new object, the rest is shared.
  */
-import type { Artifact, Event, LogLine, Metric, MetricsData, Num, Progress, Run, RunState, Stage, SystemSample } from "./types.ts";
+import type { Alert, Artifact, Event, LogLine, Metric, MetricsData, Num, Progress, Run, RunState, Stage, SystemSample, Table } from "./types.ts";
 
 const MOVES: Readonly<Record<RunState, readonly RunState[]>> = {
   queued: ["starting", "running", "failed", "stopped", "lost"],
@@ -62,6 +62,14 @@ function created(event: Event): Run {
     tags: data.tags ?? [],
     by: data.by ?? null,
     resume_from: data.resume_from ?? null,
+    retry_of: data.retry_of ?? null,
+    cloned_from: data.cloned_from ?? null,
+    retries: data.retries ?? 0,
+    priority: data.priority ?? 0,
+    order: null,
+    resources: data.resources ?? null,
+    watchdogs: data.watchdogs ?? [],
+    dataset_digest: data.dataset_digest ?? null,
     state: "queued",
     message: null,
     return_code: null,
@@ -80,6 +88,10 @@ function created(event: Event): Run {
     artifacts: [],
     results: { passed: 0, failed: 0, unknown: 0 },
     commands: [],
+    controls: [],
+    actions: [],
+    tables: {},
+    alerts: [],
     log_lines: 0,
     errors: 0,
     last_error: null,
@@ -148,6 +160,8 @@ const progress: Rule = (run, event) => {
     rate: data.rate ?? null,
     unit: data.unit ?? null,
     eta_seconds: data.eta_seconds ?? null,
+    queue_position: data.queue_position ?? null,
+    start_seconds: data.start_seconds ?? null,
     time: event.time,
   };
 };
@@ -202,6 +216,30 @@ const system: Rule = (run, event) => {
   run.system = read<SystemSample>(event);
 };
 
+const queue: Rule = (run, event) => {
+  const data = read<Pick<Run, "priority"> & Partial<Run>>(event);
+  run.priority = data.priority;
+  run.order = data.order ?? null;
+};
+
+const controls: Rule = (run, event) => {
+  const data = read<Pick<Run, "controls"> & Partial<Run>>(event);
+  run.controls = data.controls.map((each) => ({ ...NO_BOUNDS, ...each }));
+  run.actions = data.actions ?? [];
+};
+
+const NO_BOUNDS = { type: "number", minimum: null, maximum: null, choices: null, help: null } as const;
+
+const table: Rule = (run, event) => {
+  const { name, columns, rows } = read<Pick<Table, "columns" | "rows"> & { name: string }>(event);
+  run.tables = { ...run.tables, [name]: { columns, rows, time: event.time } };
+};
+
+const alert: Rule = (run, event) => {
+  const next = { watchdog: null, action: null, step: null, ...read<Partial<Alert> & Pick<Alert, "severity" | "message">>(event), time: event.time };
+  run.alerts = [...run.alerts.slice(-19), next];
+};
+
 const requested: Rule = (run, event) => {
   const data = read<{ id: string; command: string; arguments?: Record<string, unknown>; by?: string | null }>(event);
   const { id, command, arguments: given, by } = data;
@@ -223,6 +261,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   "run.result": result,
   "run.artifact": artifact,
   "run.system": system,
+  "run.queue": queue,
+  "run.controls": controls,
+  "run.table": table,
+  alert,
   "command.requested": requested,
   "command.applied": answered,
   "command.rejected": answered,

@@ -34,6 +34,9 @@ export interface Progress {
   readonly rate: number | null;
   readonly unit: string | null;
   readonly eta_seconds: number | null;
+  /** Of a run that waits: its place in the queue from 1, and about how long until it starts. */
+  readonly queue_position: number | null;
+  readonly start_seconds: number | null;
   readonly time: string | null;
 }
 
@@ -81,6 +84,44 @@ export interface PendingCommand {
   readonly requested_at: string;
 }
 
+/** What a run takes of a machine while it runs. */
+export interface Resources {
+  readonly cores: number;
+  readonly memory_bytes: number | null;
+  /** How many, where it does not matter which. */
+  readonly gpus: number;
+  readonly gpu_indices: readonly number[] | null;
+}
+
+/** A value that the run offers to be steered by. */
+export interface Control {
+  readonly name: string;
+  readonly value: number | string | boolean | null;
+  readonly type: "number" | "integer" | "string" | "boolean";
+  readonly minimum: number | null;
+  readonly maximum: number | null;
+  readonly choices: readonly (number | string | boolean)[] | null;
+  readonly help: string | null;
+}
+
+export type Cell = string | number | boolean | null;
+
+/** The newest table of its name that the run has shown. */
+export interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly Cell[])[];
+  readonly time: string;
+}
+
+export interface Alert {
+  readonly severity: "info" | "warning" | "error";
+  readonly message: string;
+  readonly time: string;
+  readonly watchdog: string | null;
+  readonly action: "warn" | "pause" | "stop" | null;
+  readonly step: number | null;
+}
+
 /** The folded state of one run. */
 export interface Run {
   readonly id: string;
@@ -97,6 +138,15 @@ export interface Run {
   readonly tags: readonly string[];
   readonly by: string | null;
   readonly resume_from: string | null;
+  readonly retry_of: string | null;
+  readonly cloned_from: string | null;
+  /** How often it is tried again from its last checkpoint when it fails. */
+  readonly retries: number;
+  readonly priority: number;
+  readonly order: number | null;
+  readonly resources: Resources | null;
+  readonly watchdogs: readonly Readonly<Record<string, unknown>>[];
+  readonly dataset_digest: string | null;
   readonly state: RunState;
   readonly message: string | null;
   readonly return_code: number | null;
@@ -115,6 +165,10 @@ export interface Run {
   readonly artifacts: readonly Artifact[];
   readonly results: { readonly passed: number; readonly failed: number; readonly unknown: number };
   readonly commands: readonly PendingCommand[];
+  readonly controls: readonly Control[];
+  readonly actions: readonly string[];
+  readonly tables: Readonly<Record<string, Table>>;
+  readonly alerts: readonly Alert[];
   readonly log_lines: number;
   readonly errors: number;
   readonly last_error: string | null;

@@ -22,6 +22,9 @@ PRODUCER_TYPES = frozenset(
         "run.result",
         "run.artifact",
         "run.system",
+        "run.controls",
+        "run.table",
+        "alert",
         "command.applied",
         "command.rejected",
     }

@@ -11,8 +11,24 @@ from typing import Any
 import msgspec
 
 from .events import Event
-from .runs import FINAL, Artifact, Metric, PendingCommand, Progress, Results, Run, Stage, may_move
+from .runs import (
+    FINAL,
+    Alert,
+    Artifact,
+    Control,
+    Metric,
+    PendingCommand,
+    Progress,
+    Resources,
+    Results,
+    Run,
+    Stage,
+    TableState,
+    may_move,
+)
 
+MAX_ALERTS = 20
+"""The newest ones are kept in the state; all of them are in the log."""
 NON_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
 
 
@@ -51,6 +67,13 @@ def _created(event: Event) -> Run:
         tags=data.get("tags") or [],
         by=data.get("by"),
         resume_from=data.get("resume_from"),
+        retry_of=data.get("retry_of"),
+        cloned_from=data.get("cloned_from"),
+        retries=data.get("retries") or 0,
+        priority=data.get("priority") or 0,
+        resources=msgspec.convert(data["resources"], Resources) if data.get("resources") else None,
+        watchdogs=data.get("watchdogs") or [],
+        dataset_digest=data.get("dataset_digest"),
         stages=[Stage(name) for name in data.get("stages") or []],
     )
 
@@ -161,6 +184,24 @@ def _system(run: Run, event: Event) -> None:
     run.system = event.data
 
 
+def _queue(run: Run, event: Event) -> None:
+    run.priority = event.data["priority"]
+    run.order = event.data.get("order")
+
+
+def _controls(run: Run, event: Event) -> None:
+    run.controls = msgspec.convert(event.data["controls"], list[Control])
+    run.actions = msgspec.convert(event.data.get("actions") or [], list[str])
+
+
+def _table(run: Run, event: Event) -> None:
+    run.tables[event.data["name"]] = TableState(event.data["columns"], event.data["rows"], event.time)
+
+
+def _alert(run: Run, event: Event) -> None:
+    run.alerts = [*run.alerts[1 - MAX_ALERTS :], msgspec.convert({**event.data, "time": event.time}, Alert)]
+
+
 def _requested(run: Run, event: Event) -> None:
     data: dict[str, Any] = event.data
     run.commands.append(
@@ -182,6 +223,10 @@ _RULES: dict[str, Callable[[Run, Event], None]] = {
     "run.result": _result,
     "run.artifact": _artifact,
     "run.system": _system,
+    "run.queue": _queue,
+    "run.controls": _controls,
+    "run.table": _table,
+    "alert": _alert,
     "command.requested": _requested,
     "command.applied": _answered,
     "command.rejected": _answered,

@@ -12,6 +12,7 @@ from .events import PRODUCER_TYPES, ROW_TYPES, Data, NewEvent, is_event_time
 from .runs import Run, may_move
 
 MAX_ROWS = 10_000
+MAX_TABLE_ROWS, MAX_TABLE_COLUMNS = 100, 20
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -67,6 +68,9 @@ _REQUIRED: dict[str, tuple[tuple[str, type | tuple[type, ...]], ...]] = {
     "run.status": (("state", str),),
     "run.stage": (("name", str),),
     "run.result": (("task_id", str),),
+    "run.controls": (("controls", list),),
+    "run.table": (("name", str), ("columns", list), ("rows", list)),
+    "alert": (("severity", str), ("message", str)),
     "run.artifact": (("name", str), ("kind", str), ("size", int), ("digest", str)),
     "command.applied": (("id", str),),
     "command.rejected": (("id", str),),
@@ -80,12 +84,24 @@ def _check_data(record: Record) -> None:
             raise BadRequest(f"Record {record.n} ({record.type}) lacks {key!r}, or it is of the wrong type.")
     if record.type == "run.metrics":
         _check_metrics(record)
+    elif record.type == "run.table":
+        _check_table(record)
     elif record.type == "run.log":
         lines = data.get("lines")
         if not isinstance(lines, list) or len(lines) != record.count:
             raise BadRequest(f"Record {record.n}: 'lines' must be a list of {record.count} lines.")
         if not all(isinstance(line, dict) and isinstance(line.get("text"), str) for line in lines):
             raise BadRequest(f"Record {record.n}: each line is an object with 'text'.")
+
+
+def _check_table(record: Record) -> None:
+    columns, rows = record.data["columns"], record.data["rows"]
+    if len(columns) > MAX_TABLE_COLUMNS or len(rows) > MAX_TABLE_ROWS:
+        raise BadRequest(
+            f"Record {record.n}: a table has at most {MAX_TABLE_ROWS} rows of {MAX_TABLE_COLUMNS} columns."
+        )
+    if not all(isinstance(row, list) and len(row) == len(columns) for row in rows):
+        raise BadRequest(f"Record {record.n}: each row of the table must hold {len(columns)} cells.")
 
 
 def _check_metrics(record: Record) -> None:

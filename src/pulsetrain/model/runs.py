@@ -46,7 +46,51 @@ class Progress(msgspec.Struct):
     rate: float | None = None
     unit: str | None = None
     eta_seconds: float | None = None
+    queue_position: int | None = None
+    start_seconds: float | None = None
     time: str | None = None
+
+
+class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a run takes of a machine while it runs."""
+
+    cores: float = 1
+    memory_bytes: int | None = None
+    gpus: int = 0
+    """How many, where it does not matter which."""
+    gpu_indices: list[int] | None = None
+    """Which ones, by the index that the driver gives them."""
+
+
+class Control(msgspec.Struct, frozen=True):
+    """A value that the run offers to be steered by. Bounds are included; `choices` leaves no others."""
+
+    name: str
+    value: float | str | bool | None
+    type: Literal["number", "integer", "string", "boolean"] = "number"
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: list[float | str | bool] | None = None
+    help: str | None = None
+
+
+class TableState(msgspec.Struct):
+    """The newest table of its name that the run has shown."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    time: str
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """What a watchdog, or the run itself, wants somebody to know."""
+
+    severity: Literal["info", "warning", "error"]
+    message: str
+    time: str
+    watchdog: str | None = None
+    action: str | None = None
+    step: int | None = None
 
 
 class Metric(msgspec.Struct):
@@ -98,6 +142,14 @@ class Run(msgspec.Struct):
     tags: list[str] = msgspec.field(default_factory=list)
     by: str | None = None
     resume_from: str | None = None
+    retry_of: str | None = None
+    cloned_from: str | None = None
+    retries: int = 0
+    priority: int = 0
+    order: float | None = None
+    resources: Resources | None = None
+    watchdogs: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    dataset_digest: str | None = None
     state: State = "queued"
     message: str | None = None
     return_code: int | None = None
@@ -116,6 +168,10 @@ class Run(msgspec.Struct):
     artifacts: list[Artifact] = msgspec.field(default_factory=list)
     results: Results = msgspec.field(default_factory=Results)
     commands: list[PendingCommand] = msgspec.field(default_factory=list)
+    controls: list[Control] = msgspec.field(default_factory=list)
+    actions: list[str] = msgspec.field(default_factory=list)
+    tables: dict[str, TableState] = msgspec.field(default_factory=dict)
+    alerts: list[Alert] = msgspec.field(default_factory=list)
     log_lines: int = 0
     errors: int = 0
     last_error: str | None = None

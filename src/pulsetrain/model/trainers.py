@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from .runs import Resources
+
 
 class Trainer(msgspec.Struct, frozen=True):
     """A registered function that a run can execute (PROTOCOL §4, *trainer*)."""
@@ -18,3 +20,7 @@ class Trainer(msgspec.Struct, frozen=True):
     parameters: dict[str, Any] = {}
     available: bool = True
     problem: str | None = None
+    predicts: bool = False
+    """Whether its models can be asked for predictions."""
+    resources: Resources = Resources()
+    """What its runs take of a machine, unless they are started with something else."""

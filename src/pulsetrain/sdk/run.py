@@ -20,6 +20,7 @@ from .control import LINK_DOWN, LINK_REFUSED, Command, Commands
 from .folder import Outcome, SpoolFolder
 from .progress import Pace, Stage
 from .spool import SpoolWriter
+from .tables import shown
 from .values import count, finite, number, numbers, plain, text, whole
 from .warn import say, warn_once
 
@@ -230,6 +231,16 @@ class Run:
         self._record(
             "run.result", {**found, "seconds": finite(seconds), "domain": None if domain is None else text(domain)}
         )
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Show a small table, live: a leaderboard, the worst errors, samples. The newest of a name replaces it.
+
+        Cells are text, numbers, booleans or None; at most 100 rows of 20 columns, the rest is cut with a warning.
+        """
+        try:
+            self._record("run.table", shown(name, columns, rows))
+        except Exception as problem:  # noqa: BLE001  # never into training
+            warn_once(f"table {name}", f"the table {name!r} is not shown: {problem}")
 
     def save_artifact(self, path: str | os.PathLike[str], name: str | None = None, kind: str = "file") -> None:
         """Keep a copy of the file as it is now; it is sent to the server beside the run.

@@ -15,8 +15,9 @@ import types
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
+from pulsetrain.model.runs import Resources
 from pulsetrain.model.trainers import Trainer
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -50,6 +51,19 @@ class Registered:
 
     description: Trainer
     function: Callable[..., Any]
+    predictor: str | None = None
+    """`module:function` that loads its models."""
+
+
+class Predictor(Protocol):
+    """A loaded model that answers. It lives in a process of its own."""
+
+    input: dict[str, Any]
+    """JSON Schema of one row, with `examples`."""
+
+    def predict(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """One answer for each row, each with at least `prediction`. Raises BadParameters that names the bad row."""
+        ...
 
 
 _registered: dict[str, Registered] = {}
@@ -64,12 +78,16 @@ def trainer(
     summary: str | None = None,
     needs: Sequence[str] = (),
     install: str = "",
+    predictor: str | None = None,
+    resources: Resources | None = None,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the trainer `name`.
 
     It is called as `function(run, data, **parameters)`, `data` being the path of the chosen data set, or as
     `function(run, **parameters)` when `data` is None. `summary` is by default the first line of its docstring. While a
     module in `needs` is missing the trainer is shown as unavailable, with `install` as what to do.
+    `predictor` is `module:function`: the function loads a model that this trainer made (`load(path) -> Predictor`) when
+    somebody asks it for predictions. `resources` are what a run takes of a machine; a core, if nothing is said.
     Raises TypeError or ValueError where the signature cannot become a form.
     """
 
@@ -89,8 +107,10 @@ def trainer(
             parameters=schema_of(function),
             available=problem is None,
             problem=problem,
+            predicts=predictor is not None,
+            resources=resources or Resources(),
         )
-        _registered[name] = Registered(description, function)
+        _registered[name] = Registered(description, function, predictor)
         return function
 
     return register

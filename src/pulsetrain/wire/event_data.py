@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from pulsetrain.model.events import Event
-from pulsetrain.model.runs import State
+from pulsetrain.model.runs import Control, Resources, State
 
 UnixSeconds = Annotated[float, Meta(description="Unix seconds.")]
 Count = Annotated[int, Meta(ge=0)]
@@ -33,6 +33,13 @@ class RunCreated(msgspec.Struct, frozen=True):
     tags: list[str] = []
     stages: list[str] = []
     resume_from: str | None = None
+    retry_of: str | None = None
+    cloned_from: str | None = None
+    retries: Count = 0
+    priority: int = 0
+    resources: Resources | None = None
+    watchdogs: list[dict[str, Any]] = []
+    dataset_digest: str | None = None
 
 
 class RunStatus(msgspec.Struct, frozen=True):
@@ -73,6 +80,8 @@ class RunProgress(msgspec.Struct, frozen=True):
     rate: float | None = None
     unit: str | None = None
     eta_seconds: float | None = None
+    queue_position: Count | None = None
+    start_seconds: float | None = None
 
 
 class RunMetrics(msgspec.Struct, frozen=True):
@@ -135,6 +144,38 @@ class RunSystem(msgspec.Struct, frozen=True):
     gpu: list[Gpu] = []
 
 
+class RunQueue(msgspec.Struct, frozen=True):
+    """Where a waiting run stands: higher `priority` first, then lower `order` (without one, its seq)."""
+
+    priority: int
+    order: float | None = None
+
+
+class RunControls(msgspec.Struct, frozen=True):
+    """All values that the run offers to be steered by, and the actions that it can be asked for."""
+
+    controls: list[Control]
+    actions: list[str] = []
+
+
+class RunTable(msgspec.Struct, frozen=True):
+    """A small table of the run; the newest of a name replaces the one before."""
+
+    name: str
+    columns: list[str]
+    rows: list[list[str | float | int | bool | None]]
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """Somebody should look. `watchdog` and `action` where a watchdog saw it, and what it did."""
+
+    severity: Literal["info", "warning", "error"]
+    message: str
+    watchdog: str | None = None
+    action: Literal["warn", "pause", "stop"] | None = None
+    step: int | None = None
+
+
 class CommandRequested(msgspec.Struct, frozen=True):
     """Somebody asks the run to do something."""
 
@@ -151,6 +192,7 @@ class CommandApplied(msgspec.Struct, frozen=True):
     command: str | None = None
     step: int | None = None
     how: str | None = None
+    details: dict[str, Any] | None = None
 
 
 class CommandRejected(msgspec.Struct, frozen=True):
@@ -169,12 +211,65 @@ class DatasetCreated(msgspec.Struct, frozen=True):
     size: Count
     rows: Count | None = None
     columns: Count | None = None
+    format: Literal["csv", "jsonl", "parquet"] | None = None
+    digest: str | None = None
+    version: Count | None = None
+
+
+class DatasetUpdated(DatasetCreated, frozen=True):
+    """A data set has new content, and so a new version."""
 
 
 class DatasetDeleted(msgspec.Struct, frozen=True):
     """A data set is gone."""
 
     id: str
+
+
+class ModelCreated(msgspec.Struct, frozen=True):
+    """A run that succeeded has made a model: version `version` of the models called `name`."""
+
+    id: str
+    name: str
+    version: Count
+    run: str
+    trainer: str | None
+    artifact: str
+    size: Count
+    digest: Digest
+    metrics: dict[str, Number] = {}
+    dataset: str | None = None
+    dataset_digest: str | None = None
+    parameters: dict[str, Any] = {}
+    commit: str | None = None
+
+
+class ModelDeleted(msgspec.Struct, frozen=True):
+    """A model is gone."""
+
+    id: str
+
+
+class DeploymentChanged(msgspec.Struct, frozen=True):
+    """An endpoint serves `model` (null: none any more, it is gone). `state` says how far its process is."""
+
+    name: str
+    model: str | None
+    version: Count | None = None
+    previous: str | None = None
+    state: Literal["loading", "serving", "failed", "removed"] = "serving"
+    message: str | None = None
+
+
+class DeploymentMetrics(msgspec.Struct, frozen=True):
+    """What an endpoint did since its last word: answers, failures, and how long they took."""
+
+    name: str
+    model: str | None
+    prediction_volume: Count
+    errors: Count = 0
+    latency_p50_seconds: float | None = None
+    latency_p95_seconds: float | None = None
 
 
 EventData: TypeAlias = (
@@ -188,11 +283,20 @@ EventData: TypeAlias = (
     | RunResult
     | RunArtifact
     | RunSystem
+    | RunQueue
+    | RunControls
+    | RunTable
+    | Alert
     | CommandRequested
     | CommandApplied
     | CommandRejected
     | DatasetCreated
+    | DatasetUpdated
     | DatasetDeleted
+    | ModelCreated
+    | ModelDeleted
+    | DeploymentChanged
+    | DeploymentMetrics
 )
 """Any of them, for `match`."""
 
@@ -207,11 +311,20 @@ EVENT_DATA: dict[str, type[EventData]] = {
     "run.result": RunResult,
     "run.artifact": RunArtifact,
     "run.system": RunSystem,
+    "run.queue": RunQueue,
+    "run.controls": RunControls,
+    "run.table": RunTable,
+    "alert": Alert,
     "command.requested": CommandRequested,
     "command.applied": CommandApplied,
     "command.rejected": CommandRejected,
     "dataset.created": DatasetCreated,
+    "dataset.updated": DatasetUpdated,
     "dataset.deleted": DatasetDeleted,
+    "model.created": ModelCreated,
+    "model.deleted": ModelDeleted,
+    "deployment.changed": DeploymentChanged,
+    "deployment.metrics": DeploymentMetrics,
 }
 """Every event type of protocol version 1."""
 

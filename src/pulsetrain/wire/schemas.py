@@ -11,6 +11,7 @@ import msgspec
 
 from pulsetrain.model.events import Event
 from pulsetrain.model.records import Batch
+from pulsetrain.model.report import Report
 from pulsetrain.model.runs import Run
 
 from .event_data import EVENT_DATA
@@ -19,8 +20,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> dict[str, bytes]:
-    """File name → JSON Schema: the envelope, the data of each event type, the folded run, a batch of records."""
-    kinds: dict[str, Any] = {"event": Event, "run": Run, "records": Batch, **EVENT_DATA}
+    """File name → JSON Schema: the envelope, the data of each event type, the folded run, a batch of records, a report."""
+    kinds: dict[str, Any] = {"event": Event, "run": Run, "records": Batch, "report": Report, **EVENT_DATA}
     return {f"{name}.json": _file(name, kind) for name, kind in kinds.items()}
 
 
