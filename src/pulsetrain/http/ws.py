@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -115,7 +116,8 @@ class Connection:
         self._lane.connections += 1
         self._stay = hub.goodbye(lambda: self._bye(hub.closing or "restart"))
         self._moved_at, self._unread = 0.0, 0
-        self._beat_slot = hub.beats.after(PING_SECONDS, self)
+        # Spread: else all who came back after a restart would be pinged within the same seconds for ever.
+        self._beat_slot = hub.beats.after(PING_SECONDS * random.uniform(0.5, 1), self)
 
     def begin(self, first: Reading | None, wishes: Wishes) -> None:
         """Say the first words."""
