@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .model.errors import PulsetrainError as PulsetrainError
     from .model.events import Event as Event
+    from .sdk.answers import Answer as Answer
     from .sdk.answers import News as News
     from .sdk.answers import Refused as Refused
     from .sdk.answers import Unreachable as Unreachable
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Alert",
+    "Answer",
     "AsyncClient",
     "Client",
     "CommandApplied",
@@ -89,6 +91,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Answer": "pulsetrain.sdk.answers",
     "AsyncClient": "pulsetrain.sdk.async_client",
     "Client": "pulsetrain.sdk.client",
     "Event": "pulsetrain.model.events",

@@ -21,15 +21,20 @@ from pulsetrain.adapters.local.executor import LocalExecutor
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core import trainers
 from pulsetrain.core.artifacts import Artifacts
-from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.datasets import Datasets, Examples, Uploads
+from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
+from pulsetrain.core.machine import machine_of
+from pulsetrain.core.models import Models
+from pulsetrain.core.preparation import Preparation
+from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.scheduler import Scheduler
 from pulsetrain.core.settings import Settings
-from pulsetrain.core.tokens import Tokens
+from pulsetrain.core.tokens import Tokens, is_loopback
 from pulsetrain.core.trainers import Trainers
 from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
@@ -108,23 +113,34 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     """The parts of a server, started; on leaving, they end in the opposite order. Runs go on."""
     clock = SystemClock()
     log = await SqliteLog.open(settings.data / "pulsetrain.db", durability=settings.durability)
-    known = Trainers(await trainers.describe(settings.trainer_modules))
+    described = await trainers.describe(settings.trainer_modules)
+    if not (settings.allow_commands or is_loopback(settings.host)):
+        described = trainers.without_commands(described)
+    known = Trainers(described)
     run_folder = settings.data / "runs"
     executor = LocalExecutor(run_folder, url)
     leases = Leases(log, clock, settings.lease_seconds, settings.lost_after_seconds)
     artifacts = Artifacts(run_folder, settings.artifact_limit)
-    datasets = Datasets(settings.data / "datasets", log, upload_limit=settings.upload_limit, samples=settings.samples)
-    scheduler = Scheduler(
+    dataset_folder = settings.data / "datasets"
+    datasets = Datasets(
+        dataset_folder,
         log,
-        executor,
-        artifacts,
-        folder=run_folder,
-        dataset_path=datasets.path,
-        slots=settings.slots,
-        cores_per_run=settings.cores_per_run,
-        trainer_modules=settings.trainer_modules,
+        upload_limit=settings.upload_limit,
+        samples=settings.samples,
+        allowed=settings.data_paths,
     )
+    uploads = Uploads(dataset_folder / ".uploads", datasets)
+    machine = await machine_of(settings)
+    preparation = Preparation(
+        run_folder, artifacts, dataset_path=datasets.path, trainer_modules=settings.trainer_modules
+    )
+    manages_gpus = bool(machine.gpus) or settings.gpus is not None
+    scheduler = Scheduler(log, clock, executor, preparation, machine, manages_gpus=manages_gpus)
+    models = Models(settings.data / "models", log, artifacts, known, clock)
+    deployments = Deployments(settings.data / "deployments.json", models, log, clock, settings.trainer_modules)
     hub = Hub(log)
+    runs = Runs(log, known, machine=machine, chosen=datasets.chosen)
+    repeats = Repeats(log, runs)
     parts = Services(
         settings=settings,
         clock=clock,
@@ -132,10 +148,16 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         hub=hub,
         ingest=Ingest(log, seen=leases.seen, lease_seconds=settings.lease_seconds),
         leases=leases,
-        runs=Runs(log, known),
+        runs=runs,
+        repeats=repeats,
+        line=scheduler.line,
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,
+        examples=Examples(datasets),
+        uploads=uploads,
+        models=models,
+        deployments=deployments,
         trainers=known,
         supervisor_pid=executor.pid,
         started=clock.monotonic(),
@@ -149,12 +171,23 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         stack.push_async_callback(log.close)
         stack.push_async_callback(executor.close)
         await datasets.start()
+        uploads.tidy()
         stack.push_async_callback(datasets.close)
+        await models.start()
+        stack.push_async_callback(models.close)
+        await deployments.start()
+        stack.push_async_callback(deployments.close)
         await leases.start(recover)
         stack.push_async_callback(leases.close)
         await hub.warm()
-        scheduler.start()
+        await scheduler.start()
         stack.push_async_callback(scheduler.close)
+        await repeats.start()
+        stack.push_async_callback(repeats.close)
+        for run in await log.active_runs():
+            # After a reboot: to wait for the lapse of their leases would tell us nothing new.
+            if run.state != "queued" and executor.is_gone(run.id):
+                await executor.recover(run.id)
         yield parts
 
 

@@ -230,3 +230,32 @@ def test_a_token_is_asked_for_and_with_it_a_run_goes_to_its_end(tmp_path: Path, 
         assert "succeeded" in done.stdout
     finally:
         server.stop()
+
+
+def test_a_run_waits_is_moved_cloned_and_tried_again(tmp_path: Path, table: Path) -> None:
+    (tmp_path / "quick.py").write_text(TRAINER)
+    home = {"PULSETRAIN_HOME": str(tmp_path / "home")}
+    flags = ("--trainers", str(tmp_path / "quick.py"), "--stop-runs", "--cores", "2", "--memory", "1.5G")
+    server = LiveServer(tmp_path / "data", *flags, environment=home).start()
+    try:
+        busy = _start(server, table, "--outcome", "wait", "--name", "busy")
+        eventually(lambda: server.run(busy["id"])["metrics"], "the first numbers")
+        _start(server, table, "--name", "one", "--retries", "2")
+        two = _start(server, table, "--name", "two", "--priority", "-3", "--cores", "2", "--memory", "1G")
+        assert (two["priority"], two["resources"]["cores"], two["resources"]["memory_bytes"]) == (-3, 2, 2**30)
+        assert [one["name"] for one in _json(server, "queue")["waiting"]] == ["one", "two"]
+        shown = _run(server, "queue", "two", "--before", "one")
+        assert shown.returncode == 0, shown.stderr
+        assert shown.stdout.index("two") < shown.stdout.index("one") and "Waits for a slot" in shown.stdout
+        assert _json(server, "queue", "one", "--priority", "7")["waiting"][0]["name"] == "one"
+        assert _run(server, "queue", "one").returncode == 2
+        assert _run(server, "stop", "busy").returncode == 0
+        done = _json(server, "clone", "one", "--epochs", "50", "--name", "three")["run"]
+        assert (done["parameters"]["epochs"], done["retries"], done["dataset"]) == (50, 2, "tiny.csv")
+        assert server.ended(done["id"])["metrics"]["loss"]["step"] == 50
+        again = _json(server, "retry", "three")["run"]
+        assert again["retry_of"] == done["id"]
+        refused = _run(server, "start", "quick", "--data", str(table), "--gpus", "1")
+        assert refused.returncode == 1 and "no GPU" in refused.stderr
+    finally:
+        server.stop()

@@ -101,6 +101,25 @@ def test_a_run_from_its_data_to_its_model(ask: Ask, tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["here.bin", "tiny.csv"], "no half file is left"
 
 
+def test_a_run_waits_and_is_repeated(ask: Ask, tmp_path: Path) -> None:
+    table = tmp_path / "more.csv"
+    table.write_text("a\n1\n2\n")
+    dataset = ask(lambda client: client.upload(table))
+    resources = {"cores": 0.5}
+    run = ask(lambda c: c.start("quick", dataset=dataset.id, priority=2, retries=1, resources=resources)).run
+    assert (run.priority, run.retries, run.resources.cores) == (2, 1, 0.5)
+    ask(lambda client: client.wait(run.id))
+    again = ask(lambda client: client.retry(run.id)).run
+    clone = ask(lambda client: client.clone(run.id, parameters={"epochs": 4}, tags=["x"])).run
+    assert (again.retry_of, clone.cloned_from, clone.parameters["epochs"]) == (run.id, run.id, 4)
+    ask(lambda client: client.wait(clone.id))
+    page = ask(lambda client: client.queue())
+    assert (page.machine.slots, page.waiting) == (4, [])
+    with pytest.raises(Refused) as refused:
+        ask(lambda client: client.move(clone.id, priority=1))
+    assert refused.value.reason == "run_not_queued"
+
+
 def test_a_run_is_commanded_and_stopped(ask: Ask, tmp_path: Path) -> None:
     table = tmp_path / "endless.csv"
     table.write_text("a\n1\n2\n")

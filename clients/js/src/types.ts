@@ -180,6 +180,8 @@ export interface LogLine {
   /** Unix seconds. */
   readonly time: number;
   readonly level: Level | null;
+  /** Which of many processes printed it, where that is known. */
+  readonly rank?: number | null;
 }
 
 export interface MetricsData {

@@ -86,4 +86,5 @@ def _print(lines: Iterable[LogLine], as_json: bool) -> None:
         if as_json:
             print_json(line)
         else:
-            print_line(line.text, _STYLES.get(line.level or "", ""))
+            text = line.text if line.rank is None else f"[rank {line.rank}] {line.text}"
+            print_line(text, _STYLES.get(line.level or "", ""))

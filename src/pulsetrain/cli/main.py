@@ -16,7 +16,10 @@ from pulsetrain.model.errors import PulsetrainError
 
 from .terminal import exit_code_of, print_error
 
-COMMANDS = ("up", "run", "start", "stop", "ls", "watch", "logs", "sample", "sync", "exec")
+COMMANDS = (
+    *("up", "run", "start", "stop", "pause", "resume", "set", "ask", "note", "retry", "clone", "queue"),
+    *("ls", "watch", "logs", "sample", "sync", "exec"),
+)
 """Each is a function in the module of its name (`exec_` in `exec`); `CONTEXT` there holds its context settings."""
 
 

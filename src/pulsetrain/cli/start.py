@@ -16,10 +16,11 @@ from pulsetrain.model.parameters import from_text, validate
 from pulsetrain.model.trainers import Trainer
 
 from . import show
+from .sizes import size_of
 from .terminal import AsJson, Url, note, out, print_json
 
 if TYPE_CHECKING:
-    from pulsetrain.sdk.answers import Dataset
+    from pulsetrain.sdk.answers import Dataset, Snapshot
     from pulsetrain.sdk.client import Client
 
 CONTEXT: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -35,6 +36,14 @@ def start(
     name: Annotated[str | None, typer.Option("--name", help="Name of the run.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="May be given several times.")] = None,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on from this run's checkpoint.")] = None,
+    priority: Annotated[int, typer.Option(min=-100, max=100, help="Runs of higher priority start first.")] = 0,
+    retries: Annotated[int, typer.Option(min=0, help="How often it is tried again when it fails.")] = 0,
+    cores: Annotated[float | None, typer.Option(help="Cores that it takes.", show_default="the trainer's")] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory that is set aside for it, such as 8G.")] = None,
+    gpus: Annotated[
+        int | None, typer.Option(min=0, help="How many GPUs it takes.", show_default="the trainer's")
+    ] = None,
+    gpu: Annotated[list[int] | None, typer.Option(min=0, help="Take this one; may be given several times.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch it until it ends, and end as it did.")] = False,
     url: Url = None,
     as_json: AsJson = False,
@@ -47,17 +56,25 @@ def start(
         _help(context, trainer, url)
         raise typer.Exit(0 if help else 2)
     with Client(url, name="cli") as client:
-        chosen = _trainer(client, trainer)
+        chosen = choose(client, trainer)
         parameters = flags(chosen, context.args)
         resumed = client.find_run(resume).id if resume is not None else None
         if chosen.data is not None and data is None:
             raise BadRequest(f"{chosen.title} needs data.", hint="Say which: --data FILE.csv, or --data ID.")
         dataset = _dataset(client, data, quiet=as_json) if data is not None else None
         started = client.start(
-            chosen.name, dataset=dataset, parameters=parameters, name=name, tags=tag or (), resume_from=resumed
+            chosen.name,
+            dataset=dataset,
+            parameters=parameters,
+            name=name,
+            tags=tag or (),
+            resume_from=resumed,
+            priority=priority,
+            retries=retries,
+            resources=_resources(cores, memory, gpus, gpu),
         )
         if not follow:
-            _tell(started.run.id, started.run.name, started.run.state, as_json, started)
+            told(started, as_json)
             return
         from .watch import follow as watch
 
@@ -67,8 +84,10 @@ def start(
     raise typer.Exit(show.exit_code(ended))
 
 
-def flags(trainer: Trainer, words: Sequence[str]) -> dict[str, Any]:
+def flags(trainer: Trainer, words: Sequence[str], *, complete: bool = True) -> dict[str, Any]:
     """The parameters that the flags in `words` give, checked; without the defaults, which the server adds.
+
+    They must be `complete`, unless they only change others.
 
     `--batch-size 500`, `--batch-size=500`, `--augment` and `--no-augment` are understood. Raises BadParameters.
     """
@@ -99,7 +118,7 @@ def flags(trainer: Trainer, words: Sequence[str]) -> dict[str, Any]:
         missing = [name for name in trainer.parameters.get("required", ()) if name not in parameters]
     except BadParameters as problem:
         raise BadParameters(problem.message, hint=_usage(trainer)) from None
-    if missing:
+    if missing and complete:
         raise BadParameters(f"{trainer.title} needs {', '.join(map(_flag, missing))}.", hint=_usage(trainer))
     return {name: value for name, value in parameters.items() if name in properties}
 
@@ -125,7 +144,8 @@ def _usage(trainer: Trainer) -> str:
     return f"See `pulsetrain start {trainer.name} --help`."
 
 
-def _trainer(client: Client, name: str) -> Trainer:
+def choose(client: Client, name: str) -> Trainer:
+    """The trainer called `name`. Raises TrainerNotFound."""
     if name.startswith("-"):
         raise TrainerNotFound(f"The trainer comes before its flags: {name} stands in its place.", hint=_EXAMPLE)
     known = client.trainers()
@@ -168,12 +188,26 @@ def _uploaded(client: Client, path: Path, known: Sequence[Dataset], *, quiet: bo
         raise PulsetrainError(f"{path} cannot be read: {problem.strerror or problem}.") from None
 
 
-def _tell(id: str, name: str, state: str, as_json: bool, answer: Any) -> None:
+def _resources(
+    cores: float | None, memory: str | None, gpus: int | None, gpu: list[int] | None
+) -> dict[str, Any] | None:
+    said = {
+        "cores": cores,
+        "memory_bytes": None if memory is None else size_of(memory),
+        "gpus": gpus,
+        "gpu_indices": gpu or None,
+    }
+    return {name: value for name, value in said.items() if value is not None} or None
+
+
+def told(started: Snapshot, as_json: bool) -> None:
+    """Say which run there is now."""
     if as_json:
-        print_json(answer)
+        print_json(started)
     else:
-        out.print(Text.assemble("Started ", (name, "bold"), f" ({id}), {state}."))
-        note.print(f"See it: pulsetrain watch {id}", style="dim")
+        run = started.run
+        out.print(Text.assemble("Started ", (run.name, "bold"), f" ({run.id}), {run.state}."))
+        note.print(f"See it: pulsetrain watch {run.id}", style="dim")
 
 
 def _help(context: typer.Context, trainer: str | None, url: str | None) -> None:
@@ -183,7 +217,7 @@ def _help(context: typer.Context, trainer: str | None, url: str | None) -> None:
     typer.echo(context.get_help())
     try:
         with Client(url, name="cli", timeout_seconds=5.0) as client:
-            chosen = [_trainer(client, trainer)] if trainer is not None else []
+            chosen = [choose(client, trainer)] if trainer is not None else []
             names = [known.name for known in client.trainers()]
     except PulsetrainError as problem:
         note.print(f"The flags of trainers come from the server: {problem.message}", style="dim")

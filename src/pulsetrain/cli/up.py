@@ -16,6 +16,8 @@ from rich.console import Console
 from pulsetrain.core.settings import DEFAULT_PORT, MIB, Settings
 from pulsetrain.sdk.folder import home
 
+from .sizes import indices_of, size_of
+
 console = Console(highlight=False)
 
 
@@ -25,6 +27,15 @@ def up(
     data: Annotated[Path | None, typer.Option(help="Folder for the log, data sets and results.")] = None,
     browser: Annotated[bool, typer.Option(help="Open the page when the server is ready.")] = True,
     slots: Annotated[int, typer.Option(min=1, max=64, help="How many runs train at the same time.")] = 1,
+    cores: Annotated[
+        float | None, typer.Option(min=0.1, help="Cores that they share.", show_default="those of the machine")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Memory that they share, such as 16G.", show_default="that of the machine")
+    ] = None,
+    gpus: Annotated[
+        str | None, typer.Option(help="GPUs that they share, such as 0,1; or none.", show_default="all")
+    ] = None,
     token: Annotated[
         str | None,
         typer.Option(envvar="PULSETRAIN_TOKEN", help="Secret that clients must show. Better given by the environment."),
@@ -37,7 +48,14 @@ def up(
         typer.Option(help="Origin of a page of yours that embeds this server, such as https://lab.example."),
     ] = None,
     trainers: Annotated[list[str] | None, typer.Option(help="Module or file with trainers of your own.")] = None,
+    allow_commands: Annotated[
+        bool, typer.Option(help="Let runs be any command also where others than this machine reach the server.")
+    ] = False,
     upload_limit: Annotated[int, typer.Option(min=1, help="Largest upload, in MiB.")] = 512,
+    data_path: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder whose files may become data sets where they are; may be given several times."),
+    ] = None,
     durability: Annotated[
         Literal["full", "normal"], typer.Option(help="full: safe from power loss; normal: safe from crashes.")
     ] = "full",
@@ -58,14 +76,19 @@ def up(
         host=host,
         port=port,
         slots=slots,
+        cores=cores,
+        memory_bytes=None if memory is None else size_of(memory),
+        gpus=None if gpus is None else indices_of(gpus),
         token=token,
         allowed_hosts=tuple(allow_host or ()),
         allowed_origins=tuple(origin(one) for one in allow_origin or ()),
         upload_limit=upload_limit * MIB,
+        data_paths=tuple(folder.absolute() for folder in data_path or ()),
         durability=durability,
         stop_runs_on_exit=stop_runs,
         samples=samples,
         # Runs work in folders of their own.
+        allow_commands=allow_commands,
         trainer_modules=tuple(str(Path(one).absolute()) if one.endswith(".py") else one for one in trainers or ()),
     )
 

@@ -24,12 +24,13 @@ class Points(msgspec.Struct):
     value: list[float | str] = []
 
 
-class LogLine(msgspec.Struct, frozen=True):
+class LogLine(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int
     stream: str
     text: str
     time: float
     level: str | None
+    rank: int | None = None
 
 
 class LogPage(msgspec.Struct, frozen=True):
@@ -104,7 +105,14 @@ def fold_points(events: Sequence[Event], keys: frozenset[str]) -> dict[str, Poin
 
 def _lines(event: Event) -> list[LogLine]:
     return [
-        LogLine(event.seq, line.get("stream", "stdout"), line["text"], line.get("time", 0.0), line.get("level"))
+        LogLine(
+            event.seq,
+            line.get("stream", "stdout"),
+            line["text"],
+            line.get("time", 0.0),
+            line.get("level"),
+            line.get("rank"),
+        )
         for line in event.data["lines"]
     ]
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from pulsetrain.model import steering
 from pulsetrain.model.cursor import Cursor
-from pulsetrain.model.errors import BadRequest, RunExists, RunNotActive, RunNotFound
+from pulsetrain.model.errors import BadRequest, RunExists, RunNotFound
 from pulsetrain.model.events import NewEvent
 from pulsetrain.model.ids import is_run_id, new_command_id, new_run_id, new_token
+from pulsetrain.model.queue import Machine
+from pulsetrain.model.resources import Wanted, resolve
 from pulsetrain.model.runs import Run
 from pulsetrain.ports import Appended, EventLog, Transaction
 
+from .datasets import Dataset
+from .line import check_priority
 from .trainers import Trainers
 
-DEFAULT_GRACE_SECONDS = 10.0
-MAX_GRACE_SECONDS = 3600.0
+MAX_RETRIES = 100
 _NAME_LIMIT = 200
 
 
@@ -32,6 +36,21 @@ class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str | None = None
     tags: list[str] = []
     resume_from: str | None = None
+    priority: int = 0
+    retries: int = 0
+    """How often it is tried again when it fails."""
+    resources: Wanted | None = None
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a run comes from that is not simply new."""
+
+    retry_of: str | None = None
+    cloned_from: str | None = None
+    id: str | None = None
+    """The id that it shall have; nothing is started where there is such a run already."""
+    dataset_digest: str | None = None
+    """The content that it shall have, where it is not the newest: a checkpoint goes on with the data that it had."""
 
 
 class RegisterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,28 +72,53 @@ class Registered(msgspec.Struct, frozen=True):
     created: bool
 
 
+_NEW = Origin()
+
+
 def token_digest(token: str) -> str:
     """How run tokens are kept: they are random, so a plain digest hides them."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+Chosen = Callable[[str, str | None], Awaitable[Dataset]]
+"""The data set of an id for a trainer that takes such data. Raises DatasetNotFound or WrongFormat."""
+
+
 class Runs:
     """Creates runs and passes commands on to them."""
 
-    def __init__(self, log: EventLog, trainers: Trainers) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        trainers: Trainers,
+        *,
+        machine: Machine | None = None,
+        chosen: Chosen | None = None,
+    ) -> None:
+        """Without a `machine`, runs may ask for anything; without `chosen`, for any data set."""
         self._log = log
         self._trainers = trainers
+        self._machine = machine
+        self._chosen = chosen
 
-    async def start(self, request: StartRequest, *, by: str) -> tuple[Run, Cursor]:
-        """Queue a run of a trainer. The scheduler starts it when a slot is free.
+    async def start(self, request: StartRequest, *, by: str, origin: Origin = _NEW) -> tuple[Run, Cursor]:
+        """Queue a run of a trainer. The scheduler starts it when the machine has room for it.
 
-        Raises TrainerNotFound, TrainerUnavailable, BadParameters, BadRequest or RunNotFound (of `resume_from`).
+        Raises TrainerNotFound, TrainerUnavailable, BadParameters, DoesNotFit, BadRequest, RunNotFound (of
+        `resume_from`), DatasetNotFound, or WrongFormat.
         """
         trainer, parameters = self._trainers.ready(request.trainer, request.parameters)
         if trainer.data is not None and request.dataset is None:
             raise BadRequest(f"{trainer.title} needs a data set.", hint="Say which one in 'dataset'.")
+        digest = origin.dataset_digest
+        if request.dataset is not None and self._chosen is not None:
+            digest = digest or (await self._chosen(request.dataset, trainer.data)).digest
         if request.resume_from is not None:
             await self._resumable(request.resume_from)
+        check_priority(request.priority)
+        if not 0 <= request.retries <= MAX_RETRIES:
+            raise BadRequest(f"A run is tried again 0 to {MAX_RETRIES} times; asked for {request.retries}.")
+        resources = resolve(trainer.resources, request.resources, self._machine)
         _, _, total = await self._log.runs(0)
         stem = Path(request.dataset).stem if request.dataset else trainer.name
         data = {
@@ -86,13 +130,19 @@ class Runs:
             "by": by,
             "stages": trainer.stages,
             "resume_from": request.resume_from,
+            "retry_of": origin.retry_of,
+            "cloned_from": origin.cloned_from,
+            "retries": request.retries,
+            "priority": request.priority,
+            "resources": msgspec.to_builtins(resources),
+            "dataset_digest": digest,
         }
-        run = new_run_id()
+        run = origin.id or new_run_id()
         events = [
             NewEvent("run.created", data, run),
             NewEvent("run.status", {"state": "queued", "message": None}, run),
         ]
-        await self._log.append(lambda _: events)
+        await self._log.append(lambda log: events if log.run(run) is None else [])
         return await self.get(run)
 
     async def register(self, request: RegisterRequest, *, by: str) -> Registered:
@@ -144,41 +194,33 @@ class Runs:
         return max(active, key=lambda run: run.first_seq, default=None)
 
     async def stop(
-        self, run: str, *, grace_seconds: float = DEFAULT_GRACE_SECONDS, by: str = "api"
+        self, run: str, *, grace_seconds: float = steering.DEFAULT_GRACE_SECONDS, by: str = "api"
     ) -> tuple[str, Cursor]:
         """Ask `run` to stop: at its next safe point, by signals after `grace_seconds`. A queued run stops at once.
 
         A second request is the same request. Raises RunNotFound, RunNotActive or BadRequest.
         """
-        if not 0 <= grace_seconds <= MAX_GRACE_SECONDS:
-            raise BadRequest(f"The grace must be 0 to {MAX_GRACE_SECONDS:.0f} s; it is {grace_seconds}.")
         return await self.command(run, "stop", {"grace_seconds": grace_seconds}, by=by)
 
     async def command(self, run: str, command: str, arguments: dict[str, Any], *, by: str) -> tuple[str, Cursor]:
-        """Log a request to `run` and answer with its id. Raises RunNotFound, RunNotActive or BadRequest."""
-        if command not in COMMANDS:
-            raise BadRequest(f"{command!r} is not a command.", hint=f"Commands: {', '.join(sorted(COMMANDS))}.")
-        id = new_command_id()
+        """Log a request to `run` and answer with its id. A second one that says the same is the same request.
+
+        Raises RunNotFound, RunNotActive, BadRequest, or BadParameters where the run is known not to take it.
+        """
+        id, arguments = new_command_id(), steering.form(command, arguments)
 
         def decide(log: Transaction) -> Sequence[NewEvent]:
             nonlocal id
             known = log.run(run)
             if known is None:
                 raise RunNotFound(f"There is no run {run!r}.")
-            if not known.active and known.state != "lost":
-                raise RunNotActive(f"Run {known.name} has {known.state} already.", hint="Start a new one.")
-            pending = next((old for old in known.commands if old.command == command == "stop"), None)
+            checked = steering.check(known, command, arguments)
+            pending = steering.same(known, command)
             if pending is not None:
                 id = pending.id
                 return []
-            asked = NewEvent("command.requested", {"id": id, "command": command, "arguments": arguments, "by": by}, run)
-            if known.state != "queued":
-                return [asked]
-            return [
-                asked,
-                NewEvent("command.applied", {"id": id, "command": command, "how": "not started yet"}, run),
-                NewEvent("run.status", {"state": "stopped", "message": "Stopped before it started."}, run),
-            ]
+            asked = {"id": id, "command": command, "arguments": checked, "by": by}
+            return [NewEvent("command.requested", asked, run), *_at_once(known, id, command)]
 
         appended: Appended = await self._log.append(decide)
         return id, appended.cursor
@@ -191,7 +233,18 @@ class Runs:
             raise BadRequest(f"Run {known.name} has no checkpoint to continue from.", hint="Start it anew.")
 
 
-COMMANDS = frozenset({"stop"})
+def _at_once(run: Run, id: str, command: str) -> list[NewEvent]:
+    """What follows a request in the same commit, where nobody else has to do anything for it."""
+    answer: dict[str, Any] = {"id": id, "command": command, "step": steering.last_step(run)}
+    if command in steering.AT_SERVER:
+        return [NewEvent("command.applied", answer, run.id)]
+    if command == "stop" and run.state == "queued":
+        stopped = {"state": "stopped", "message": "Stopped before it started."}
+        return [
+            NewEvent("command.applied", {**answer, "how": "not started yet"}, run.id),
+            NewEvent("run.status", stopped, run.id),
+        ]
+    return []
 
 
 def _name(name: str | None) -> str | None:

@@ -1,60 +1,60 @@
-"""From queued to started: the oldest waiting run takes the next free slot."""
+"""From queued to started: whoever the queue lets go first is prepared, claimed and started."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from pulsetrain.model.errors import PulsetrainError
 from pulsetrain.model.events import NewEvent
 from pulsetrain.model.ids import new_token
-from pulsetrain.model.log import Stored
+from pulsetrain.model.queue import Grant, Holder, Machine, Waiting
 from pulsetrain.model.runs import Run
-from pulsetrain.ports import EventLog, Executor, Launch, Transaction
+from pulsetrain.ports import Clock, EventLog, Executor, Launch, Transaction
 
-from .artifacts import Artifacts
+from .line import Expected, Line
+from .preparation import Given, Preparation, given_of, grant_of, newest_checkpoint, visible_gpus
 from .runs import token_digest
 
 logger = logging.getLogger(__name__)
 
-_WAKING = frozenset({"run.created", "run.status"})
 TRAINER_COMMAND = [sys.executable, "-m", "pulsetrain.trainers.main"]
+
+Past = Callable[[Run], Sequence[Any]]
+"""What earlier runs like this one took."""
 
 
 class Scheduler:
-    """Fills the slots. It holds no queue of its own: who waits and who runs is read from the log."""
+    """Starts those who wait as the machine has room for them (PROTOCOL §9, *Queue*)."""
 
     def __init__(
         self,
         log: EventLog,
+        clock: Clock,
         executor: Executor,
-        artifacts: Artifacts,
+        preparation: Preparation,
+        machine: Machine,
         *,
-        folder: Path,
-        dataset_path: Callable[[str], Path],
-        slots: int,
-        cores_per_run: int,
-        trainer_modules: Sequence[str] = (),
+        manages_gpus: bool = False,
+        past: Past = lambda run: [],
+        expected: Expected = lambda trainer, dataset, parameters: None,
     ) -> None:
         self._log = log
         self._executor = executor
-        self._artifacts = artifacts
-        self._folder = folder
-        self._dataset_path = dataset_path
-        self._slots = slots
-        self._cores = cores_per_run
-        self._modules = list(trainer_modules)
+        self._preparation = preparation
+        self._manages_gpus = manages_gpus
+        self._past = past
         self._wake = asyncio.Event()
+        self._lent: dict[str, frozenset[int]] = {}
         self._task: asyncio.Task[None] | None = None
+        self.line = Line(log, clock, machine, granted=self._granted, expected=expected, moved=self._wake.set)
 
-    def start(self) -> None:
-        self._log.on_commit(self._committed)
+    async def start(self) -> None:
+        """Find out who waits and who runs, and begin to start runs."""
+        await self.line.start()
         self._wake.set()
         self._task = asyncio.create_task(self._fill_forever(), name="scheduler")
 
@@ -63,9 +63,10 @@ class Scheduler:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _committed(self, events: Sequence[Stored]) -> None:
-        if any(event.type in _WAKING for event in events):
-            self._wake.set()
+    def _granted(self, run: Run) -> Grant:
+        given = self._preparation.given(run)
+        self._lent[run.id] = frozenset(given.lent)
+        return grant_of(given)
 
     async def _fill_forever(self) -> None:
         while True:
@@ -78,48 +79,59 @@ class Scheduler:
                 logger.exception("The queue could not be served.")
 
     async def _fill(self) -> None:
-        mine = [run for run in await self._log.active_runs() if run.trainer is not None]
-        waiting = sorted((run for run in mine if run.state == "queued"), key=lambda run: run.first_seq)
-        free = self._slots - (len(mine) - len(waiting))
-        for run in waiting[: max(0, free)]:
-            await self._launch(run)
+        queue = self.line.queue
+        while (found := queue.next(avoid=self._lent_now())) is not None:
+            waiting, grant = found
+            # Held from now on: what it was given cannot be given twice while it is being prepared.
+            queue.hold(Holder(waiting.run, waiting.name, grant, waiting.resources))
+            try:
+                await self._launch(waiting, grant)
+            except Exception:
+                if queue.release(waiting.run) is not None:
+                    queue.add(waiting)
+                raise
+        await self.line.tell()
 
-    async def _launch(self, run: Run) -> None:
+    def _lent_now(self) -> frozenset[int]:
+        holders = self.line.queue.holders
+        self._lent = {run: lent for run, lent in self._lent.items() if run in holders}
+        return frozenset[int]().union(*self._lent.values())
+
+    async def _launch(self, waiting: Waiting, grant: Grant) -> None:
+        _, run = await self._log.run(waiting.run)
+        if run is None:
+            self.line.queue.release(waiting.run)
+            return
+        lent = frozenset(self.line.queue.free().gpus) if not grant.gpus else frozenset[int]()
+        self._lent[run.id] = lent
+        given = given_of(grant, lent)
         try:
-            spec = await asyncio.to_thread(self._prepare, run)
+            folder, environment = await self._prepare(run, given)
         except (OSError, PulsetrainError) as problem:
             await self._fail(run.id, f"The run could not be prepared: {problem}")
             return
         token = new_token()
         attempt = await self._claim(run.id, token)
         if attempt is None:
+            self.line.queue.release(run.id)
             return
-        environment = {"PULSETRAIN_SPEC": str(spec)}
-        checkpoint = spec.parent / "resume.pt"
-        if run.resume_from is not None:
-            environment["PULSETRAIN_CHECKPOINT"] = str(checkpoint)
-        launch = Launch(run.id, token, attempt, TRAINER_COMMAND, spec.parent, environment, self._cores)
+        cores = max(1, int(grant.cores))
+        launch = Launch(run.id, token, attempt, TRAINER_COMMAND, folder, environment, cores)
         try:
             await self._executor.start(launch)
         except OSError as problem:
             await self._fail(run.id, f"The supervisor could not be started: {problem}")
 
-    def _prepare(self, run: Run) -> Path:
-        """Lay out the run's folder; the answer is its specification file."""
-        folder = self._folder / run.id
-        folder.mkdir(parents=True, exist_ok=True)
-        dataset = str(self._dataset_path(run.dataset)) if run.dataset else None
+    async def _prepare(self, run: Run, given: Given) -> tuple[Any, dict[str, str]]:
+        checkpoint = None
         if run.resume_from is not None:
-            shutil.copyfile(self._artifacts.path(run.resume_from, "checkpoint.pt"), folder / "resume.pt")
-        specification = {
-            "trainer": run.trainer,
-            "dataset": dataset,
-            "parameters": run.parameters,
-            "modules": self._modules,
-        }
-        path = folder / "spec.json"
-        path.write_bytes(msgspec.json.encode(specification))
-        return path
+            _, source = await self._log.run(run.resume_from)
+            _, events = await self._log.run_events(run.resume_from, ["run.artifact"])
+            checkpoint = newest_checkpoint(events, source) if source is not None else None
+        history = self._past(run)
+        folder, environment = await asyncio.to_thread(self._preparation.lay_out, run, given, checkpoint, history)
+        gpus = visible_gpus(given, self.line.queue.machine, managed=self._manages_gpus)
+        return folder, environment | gpus
 
     async def _claim(self, run: str, token: str) -> int | None:
         """Move the run to `starting` under `token`; the number of the attempt, or None if it no longer waits."""
@@ -144,14 +156,15 @@ class Scheduler:
         """
         _, known = await self._log.run(run)
         if known is not None and known.trainer is not None:
-            await self._fail(run, "Its supervisor is gone and left nothing behind. Start it again.")
+            message = "Its supervisor is gone and left nothing behind. Start it again."
+            await self._fail(run, message, ended_by="supervisor lost")
 
-    async def _fail(self, run: str, message: str) -> None:
+    async def _fail(self, run: str, message: str, ended_by: str | None = None) -> None:
         def decide(log: Transaction) -> Sequence[NewEvent]:
             known = log.run(run)
             if known is None or not known.active:
                 return []
-            return [NewEvent("run.status", {"state": "failed", "message": message}, run)]
+            return [NewEvent("run.status", {"state": "failed", "message": message, "ended_by": ended_by}, run)]
 
         logger.error("Run %s: %s", run, message)
         await self._log.append(decide)

@@ -20,6 +20,12 @@ from pulsetrain.model.trainers import Trainer
 logger = logging.getLogger(__name__)
 
 _DESCRIBE_SECONDS = 60.0
+COMMAND = "command"
+"""The trainer that runs any command line."""
+_NO_COMMANDS = (
+    "Commands are off, because others than this machine can reach this server: whoever may start runs could do "
+    "anything here. Start it with `pulsetrain up --allow-commands` if that is meant."
+)
 
 
 class Trainers:
@@ -48,6 +54,17 @@ class Trainers:
         if not trainer.available:
             raise TrainerUnavailable(f"The trainer {name!r} cannot run here.", hint=trainer.problem or "")
         return trainer, validate(trainer.parameters, parameters)
+
+
+def without_commands(trainers: Sequence[Trainer]) -> list[Trainer]:
+    """`trainers`, of which the one that runs any command is there to be seen, and may not be used.
+
+    Whoever may start runs could otherwise do with this machine what its owner can.
+    """
+    return [
+        msgspec.structs.replace(one, available=False, problem=_NO_COMMANDS) if one.name == COMMAND else one
+        for one in trainers
+    ]
 
 
 async def describe(modules: Sequence[str] = ()) -> list[Trainer]:

@@ -9,7 +9,22 @@ from starlette.routing import BaseRoute
 
 from pulsetrain.core.tokens import Tokens
 
-from . import asyncapi, auth, datasets, events, gan_dashboard, ingest, metrics, openapi, runs, static
+from . import (
+    asyncapi,
+    auth,
+    datasets,
+    events,
+    examples,
+    gan_dashboard,
+    ingest,
+    metrics,
+    models,
+    openapi,
+    queue,
+    runs,
+    static,
+    uploads,
+)
 from .errors import exception_handlers
 from .services import Services
 
@@ -21,8 +36,12 @@ def all_routes() -> list[BaseRoute]:
         *events.routes,  #        /api/events: SSE, WebSocket, pages
         *auth.routes,  #          /api/login /api/logout /api/session
         *runs.routes,  #          /health /api/trainers /api/runs…
+        *queue.routes,  #         /api/queue /api/runs/{id}/queue
+        *examples.routes,  #      /api/datasets/{id}/examples…
         *datasets.routes,  #      /api/datasets…
-        *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training … /api/models
+        *uploads.routes,  #       /api/uploads…
+        *models.routes,  #        /api/models… /api/deployments…
+        *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training …
         *metrics.routes,  #       /metrics
         *openapi.routes,  #       /openapi.json /docs
         *asyncapi.routes,  #      /asyncapi.json
@@ -35,14 +54,17 @@ def _for_other_pages(services: Services) -> list[Middleware]:
     origins = services.settings.allowed_origins
     if not origins:
         return []
-    methods, headers = ["GET", "POST", "PUT", "DELETE"], ["Authorization", "Last-Event-ID", "Pulsetrain-Client"]
+    methods, headers = (
+        ["GET", "POST", "PUT", "PATCH", "DELETE"],
+        ["Authorization", "Last-Event-ID", "Pulsetrain-Client"],
+    )
     return [
         Middleware(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=methods,
-            allow_headers=[*headers, "If-None-Match"],
-            expose_headers=["ETag", "Retry-After"],
+            allow_headers=[*headers, "If-None-Match", "If-Match", "Upload-Offset"],
+            expose_headers=["ETag", "Retry-After", "Upload-Offset"],
         )
     ]
 

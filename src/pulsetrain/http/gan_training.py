@@ -21,7 +21,7 @@ from pulsetrain.ports import Transaction
 from pulsetrain.wire.dialects.gan_dashboard import events_of
 
 from .auth import bearer
-from .bodies import Json, read_json
+from .bodies import read_json
 from .errors import json_response
 from .gan_shared import dialect, failure, shared, success
 from .services import Services, services
@@ -43,8 +43,7 @@ async def start_training(request: Request) -> Response:
     asked = await read_json(request, _Start)
     parameters = _parameters(asked)
     parts = services(request)
-    await parts.datasets.ready()
-    parts.datasets.path(asked.data_source)
+    await parts.datasets.chosen(asked.data_source, "table")
     async with shared(request).starting:
         if await parts.runs.current() is not None:
             return failure(409, "Training already in progress")
@@ -114,10 +113,6 @@ async def _until(parts: Services, id: str, reached: Callable[[Run], bool], secon
         reader.close()
 
 
-async def list_models(request: Request) -> Response:
-    return Json(await services(request).history.models())
-
-
 async def training_data(request: Request) -> Response:
     return await _hand_in(request, "training")
 
@@ -160,7 +155,6 @@ async def _run_of_token(parts: Services, token: str | None) -> str:
 routes: list[BaseRoute] = [
     Route("/api/start_training", dialect(start_training), methods=["POST"]),
     Route("/api/stop_training", dialect(stop_training), methods=["POST"]),
-    Route("/api/models", list_models, methods=["GET"]),
     Route("/training_data", dialect(training_data), methods=["POST"]),
     Route("/progress_data", dialect(progress_data), methods=["POST"]),
 ]

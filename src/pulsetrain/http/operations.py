@@ -9,14 +9,20 @@ from typing import Any, Literal
 
 import msgspec
 
+from pulsetrain.core.line import QueueMove, QueuePage
+from pulsetrain.core.repeats import CloneRequest
 from pulsetrain.core.runs import RegisterRequest, StartRequest
+from pulsetrain.model.examples import Example
 from pulsetrain.model.records import Batch
 from pulsetrain.model.runs import Artifact
 
 from . import answers
 from .auth import LoginRequest, SessionAnswer
+from .examples import ExamplesRequest
+from .models import DeployRequest, PredictRequest
 from .poll import Answer as EventPage
-from .runs import CommandRequest, StopRequest
+from .runs import CommandRequest, RetryRequest, StopRequest
+from .uploads import UploadRequest
 
 Secret = Literal["none", "token", "run token", "run token or token"]
 
@@ -77,6 +83,10 @@ _EVENTS = Parameter("limit", "Pages alone: at most so many.", {"type": "integer"
 _KNOWN = Parameter("If-None-Match", "Pages alone: the ETag of the page that the client has.", where="header")
 _LAST_ID = Parameter("Last-Event-ID", "The cursor to go on from; wins over `cursor`.", where="header")
 _LAST_ID_HERE = Parameter("lastEventId", "The same, from clients that cannot set headers; the header wins.")
+_VERSION = Parameter("version", "An older version; the newest without it.", {"type": "integer", "minimum": 1})
+_OFFSET = Parameter("offset", "So many are skipped.", {"type": "integer", "minimum": 0})
+_EXAMPLES = Parameter("limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": 1000})
+_IF_MATCH = Parameter("If-Match", "The digest that the change is made for; another is refused.", where="header")
 
 RUNS = (
     Operation(
@@ -95,8 +105,8 @@ RUNS = (
         "Start a run, or announce one that another supervisor executes",
         answers.RunStarted,
         201,
-        about="With `trainer` the server starts it as soon as a slot is free. With `command` somebody else does, and "
-        "the answer holds the run's own token; the same id and token again is the same run and answers 200.",
+        about="With `trainer` the server starts it as soon as the machine has room for it. With `command` somebody "
+        "else does, and the answer holds the run's own token; the same id and token again is the same run, and a 200.",
         body=(StartRequest, RegisterRequest),
         errors=(
             "bad_request",
@@ -105,6 +115,7 @@ RUNS = (
             "dataset_not_found",
             "run_not_found",
             "bad_parameters",
+            "does_not_fit",
             "run_exists",
         ),
     ),
@@ -127,8 +138,10 @@ RUNS = (
         "Ask a run for something",
         answers.CommandPage,
         202,
+        about="`stop` (`grace_seconds`), `pause`, `resume`, `set` (`name`, `value`), `note` (`text`), `checkpoint`, "
+        "`evaluate` or `sample`. The event `command.applied` or `command.rejected` of that id says what came of it.",
         body=CommandRequest,
-        errors=("bad_request", "run_not_found", "run_not_active"),
+        errors=("bad_request", "run_not_found", "run_not_active", "bad_parameters"),
     ),
     Operation(
         "GET",
@@ -189,6 +202,44 @@ RUNS = (
     ),
 )
 
+_STARTING = ("bad_request", "run_not_found", "dataset_not_found", "trainer_not_found", "trainer_unavailable")
+
+QUEUE = (
+    Operation(
+        "POST",
+        "/api/runs/{id}/retry",
+        "Runs",
+        "Try a run again",
+        answers.RunPage,
+        201,
+        about="A new run like this one, `retry_of` it, from its last checkpoint if there is one.",
+        body=RetryRequest,
+        errors=(*_STARTING, "run_active", "bad_parameters", "does_not_fit"),
+    ),
+    Operation(
+        "POST",
+        "/api/runs/{id}/clone",
+        "Runs",
+        "Start a run like this one, with changes",
+        answers.RunPage,
+        201,
+        about="`cloned_from` it. `parameters` changes those that it names and leaves the others.",
+        body=CloneRequest,
+        errors=(*_STARTING, "bad_parameters", "does_not_fit"),
+    ),
+    Operation("GET", "/api/queue", "Runs", "Who waits, in order, and what the machine has", QueuePage),
+    Operation(
+        "POST",
+        "/api/runs/{id}/queue",
+        "Runs",
+        "Move a waiting run",
+        answers.RunPage,
+        about="By `priority`, or directly `before` or `after` another waiting run, whose priority it takes over.",
+        body=QueueMove,
+        errors=("bad_request", "run_not_found", "run_not_queued"),
+    ),
+)
+
 STREAM = (
     Operation(
         "GET",
@@ -224,12 +275,24 @@ DATA = (
         "POST",
         "/api/datasets",
         "Data",
-        "Upload a CSV file",
+        "Upload a CSV, JSON Lines or Parquet file",
         answers.DatasetPage,
         201,
         body=answers.Upload,
         body_media=(FORM,),
-        errors=("bad_request", "bad_table", "too_large"),
+        parameters=(Parameter("replace", "The data set whose next version the file is."),),
+        errors=("bad_request", "bad_table", "wrong_format", "dataset_not_found", "too_large"),
+    ),
+    Operation(
+        "POST",
+        "/api/datasets/path",
+        "Data",
+        "Make a file of the server's machine a data set",
+        answers.DatasetPage,
+        201,
+        about="The file stays where it is, below a folder that the server was started with (`--data-path`).",
+        body=answers.PathRequest,
+        errors=("bad_request", "bad_table", "forbidden"),
     ),
     Operation(
         "POST",
@@ -256,19 +319,207 @@ DATA = (
         "Data",
         "What is in a data set",
         answers.Preview,
+        parameters=(_VERSION,),
         errors=("dataset_not_found", "bad_table"),
     ),
     Operation(
-        "GET", "/api/datasets/{id}/file", "Data", "The CSV file itself", media=CSV, errors=("dataset_not_found",)
+        "GET",
+        "/api/datasets/{id}/file",
+        "Data",
+        "The file itself",
+        media=CSV,
+        about="CSV, JSON Lines (`application/jsonl`) or Parquet, as the data set is.",
+        parameters=(_VERSION,),
+        errors=("dataset_not_found",),
+    ),
+    Operation(
+        "GET",
+        "/api/datasets/{id}/versions",
+        "Data",
+        "The versions of a data set",
+        answers.VersionList,
+        errors=("dataset_not_found",),
+    ),
+    Operation(
+        "GET",
+        "/api/datasets/{id}/examples",
+        "Data",
+        "Examples for language understanding",
+        answers.ExampleList,
+        parameters=(_OFFSET, _EXAMPLES, Parameter("q", "Words that must all occur in text, intent or labels.")),
+        errors=("bad_request", "dataset_not_found"),
+    ),
+    Operation(
+        "POST",
+        "/api/datasets/{id}/examples",
+        "Data",
+        "Add examples: all of them, or none",
+        answers.DatasetPage,
+        201,
+        body=ExamplesRequest,
+        parameters=(_IF_MATCH,),
+        errors=("bad_request", "bad_table", "dataset_not_found", "dataset_changed", "too_large"),
+    ),
+    Operation(
+        "PUT",
+        "/api/datasets/{id}/examples/{index}",
+        "Data",
+        "Change an example",
+        answers.DatasetPage,
+        body=Example,
+        parameters=(_IF_MATCH,),
+        errors=("bad_request", "bad_table", "dataset_not_found", "dataset_changed"),
+    ),
+    Operation(
+        "DELETE",
+        "/api/datasets/{id}/examples/{index}",
+        "Data",
+        "Remove an example",
+        answers.DatasetPage,
+        parameters=(_IF_MATCH,),
+        errors=("bad_request", "dataset_not_found", "dataset_changed"),
+    ),
+    Operation(
+        "POST",
+        "/api/uploads",
+        "Data",
+        "Begin an upload in pieces",
+        answers.UploadBegun,
+        201,
+        about="It survives broken connections and restarts of the server, for a day.",
+        body=UploadRequest,
+        errors=("bad_request", "dataset_not_found", "too_large", "busy"),
+    ),
+    Operation(
+        "GET",
+        "/api/uploads/{id}",
+        "Data",
+        "How much of an upload is there",
+        answers.UploadState,
+        about="The header `Upload-Offset` says so too, so that HEAD is enough.",
+        errors=("upload_not_found",),
+    ),
+    Operation(
+        "PATCH",
+        "/api/uploads/{id}",
+        "Data",
+        "Send a piece of an upload",
+        answers.DatasetPage,
+        201,
+        about="204 and `Upload-Offset` as long as bytes are missing, 201 and the data set with the last one. "
+        "An empty piece at the end asks for that answer once more.",
+        body=bytes,
+        body_media=(BYTES,),
+        parameters=(Parameter("Upload-Offset", "Where the bytes begin.", where="header", required=True),),
+        errors=(
+            "bad_request",
+            "bad_table",
+            "wrong_format",
+            "upload_corrupt",
+            "upload_not_found",
+            "upload_offset",
+            "too_large",
+        ),
+    ),
+    Operation(
+        "DELETE",
+        "/api/uploads/{id}",
+        "Data",
+        "Give an upload up",
+        status=204,
+        media=BYTES,
+        errors=("upload_not_found",),
     ),
     Operation(
         "GET",
         "/api/trainers",
-        "Trainers and models",
+        "Trainers",
         "What this server can train",
         answers.TrainerList,
     ),
-    Operation("GET", "/api/models", "Trainers and models", "Trained models, newest first", list[answers.Model]),
+)
+
+_MODELS = "Models"
+_PREDICTING = ("bad_request", "bad_parameters", "model_cannot_predict", "predictor_failed")
+
+MODELS = (
+    Operation(
+        "GET",
+        "/api/models",
+        _MODELS,
+        "The models, newest first",
+        list[answers.Model],
+        about="A list in the GAN dashboard's form; with `native=1` it is `{cursor, models: […]}` of the models as "
+        "`GET /api/models/{id}` shows them.",
+        parameters=(Parameter("native", "1: this server's own form.", {"type": "integer", "enum": [0, 1]}),),
+        errors=("bad_request",),
+    ),
+    Operation(
+        "GET", "/api/models/{id}", _MODELS, "One version of a model", answers.ModelPage, errors=("model_not_found",)
+    ),
+    Operation(
+        "DELETE",
+        "/api/models/{id}",
+        _MODELS,
+        "Delete a model that is not deployed",
+        answers.Done,
+        errors=("model_not_found", "model_deployed"),
+    ),
+    Operation(
+        "GET",
+        "/api/models/{id}/input",
+        _MODELS,
+        "What a row must look like",
+        answers.ModelInput,
+        errors=("model_not_found", "model_cannot_predict", "predictor_failed"),
+    ),
+    Operation(
+        "POST",
+        "/api/models/{id}/predict",
+        _MODELS,
+        "Ask a model",
+        dict[str, Any],
+        about="`row` answers `{prediction, …}`, `rows` answers `{predictions: […]}`. The model answers in a process of "
+        "its own; one that is not deployed is loaded for this and a minute more.",
+        body=PredictRequest,
+        errors=("model_not_found", *_PREDICTING),
+    ),
+    Operation(
+        "POST",
+        "/api/models/{id}/deploy",
+        _MODELS,
+        "Serve a model under a name",
+        answers.Deployed,
+        about="Answers once it serves; what served under that name before goes on until then.",
+        body=DeployRequest,
+        errors=("model_not_found", "bad_request", "model_cannot_predict", "predictor_failed"),
+    ),
+    Operation("GET", "/api/deployments", _MODELS, "What is deployed", answers.DeploymentList),
+    Operation(
+        "POST",
+        "/api/deployments/{name}/predict",
+        _MODELS,
+        "Ask what is deployed",
+        dict[str, Any],
+        body=PredictRequest,
+        errors=("deployment_not_found", *_PREDICTING),
+    ),
+    Operation(
+        "POST",
+        "/api/deployments/{name}/rollback",
+        _MODELS,
+        "Serve the model before again",
+        answers.Deployed,
+        errors=("deployment_not_found", "nothing_to_roll_back", "model_not_found", "predictor_failed"),
+    ),
+    Operation(
+        "DELETE",
+        "/api/deployments/{name}",
+        _MODELS,
+        "Serve nothing under the name any more",
+        answers.Deleted,
+        errors=("deployment_not_found",),
+    ),
 )
 
 SERVER = (
@@ -355,4 +606,4 @@ GAN_DASHBOARD = (
     ),
 )
 
-OPERATIONS: tuple[Operation, ...] = (*RUNS, *STREAM, *DATA, *SERVER, *GAN_DASHBOARD)
+OPERATIONS: tuple[Operation, ...] = (*RUNS, *QUEUE, *STREAM, *DATA, *MODELS, *SERVER, *GAN_DASHBOARD)

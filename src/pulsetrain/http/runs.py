@@ -9,8 +9,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pulsetrain.core.runs import DEFAULT_GRACE_SECONDS, RegisterRequest, StartRequest
+from pulsetrain.core.repeats import CloneRequest
+from pulsetrain.core.runs import RegisterRequest, StartRequest
 from pulsetrain.model.errors import BadRequest
+from pulsetrain.model.steering import DEFAULT_GRACE_SECONDS
 
 from .auth import bearer
 from .bodies import Json, answer, caller, known_parameters, read_json, whole_number
@@ -21,6 +23,10 @@ INLINE = {".json": "application/json", ".txt": "text/plain; charset=utf-8"}
 
 class StopRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_seconds: float = DEFAULT_GRACE_SECONDS
+
+
+class RetryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    from_checkpoint: bool = True
 
 
 class CommandRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,10 +49,23 @@ async def create_run(request: Request) -> Response:
         status = 201 if registered.created else 200
         return answer(registered.cursor, status, run=registered.run, token=registered.token)
     start = _convert(body, StartRequest)
-    if start.dataset is not None:
-        await services(request).datasets.ready()
-        services(request).datasets.path(start.dataset)
     run, cursor = await runs.start(start, by=by)
+    return answer(cursor, 201, run=run)
+
+
+async def retry_run(request: Request) -> Response:
+    body = await read_json(request, RetryRequest, default=RetryRequest())
+    old, _ = await services(request).runs.get(request.path_params["id"])
+    run, cursor = await services(request).repeats.retry(
+        old.id, from_checkpoint=body.from_checkpoint, by=caller(request)
+    )
+    return answer(cursor, 201, run=run)
+
+
+async def clone_run(request: Request) -> Response:
+    body = await read_json(request, CloneRequest, default=CloneRequest())
+    old, _ = await services(request).runs.get(request.path_params["id"])
+    run, cursor = await services(request).repeats.clone(old.id, body, by=caller(request))
     return answer(cursor, 201, run=run)
 
 
@@ -145,6 +164,8 @@ routes: list[BaseRoute] = [
     Route("/api/runs/{id}", get_run, methods=["GET"]),
     Route("/api/runs/{id}/stop", stop_run, methods=["POST"]),
     Route("/api/runs/{id}/commands", command_run, methods=["POST"]),
+    Route("/api/runs/{id}/retry", retry_run, methods=["POST"]),
+    Route("/api/runs/{id}/clone", clone_run, methods=["POST"]),
     Route("/api/runs/{id}/series", run_series),
     Route("/api/runs/{id}/logs", run_logs),
     Route("/api/runs/{id}/artifacts/{name}", get_artifact, methods=["GET"]),

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from pulsetrain.core.artifacts import Artifacts
-from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.datasets import Datasets, Examples, Uploads
+from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
+from pulsetrain.core.line import Line
+from pulsetrain.core.models import Models
+from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.settings import Settings
 from pulsetrain.core.trainers import Trainers
@@ -30,9 +34,15 @@ class Services:
     ingest: Ingest
     leases: Leases
     runs: Runs
+    line: Line
+    repeats: Repeats
     history: History
     artifacts: Artifacts
     datasets: Datasets
+    examples: Examples
+    uploads: Uploads
+    models: Models
+    deployments: Deployments
     trainers: Trainers
     supervisor_pid: Callable[[str], int | None]
     started: float

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
+
+from .rows import RowProblem
 
 
 class PulsetrainError(Exception):
@@ -34,9 +37,19 @@ class BadParameters(PulsetrainError):
 
 
 class BadTable(PulsetrainError):
-    """The file cannot be used as a table; the message names the row where it can."""
+    """The file cannot be used as a table; the message names the row where it can, `problems` more of them."""
 
     code = "bad_table"
+
+    def __init__(self, message: str, *, hint: str | None = None, problems: Sequence[RowProblem] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = list(problems)
+
+
+class WrongFormat(PulsetrainError):
+    """The data set is of a format that the trainer does not take."""
+
+    code = "wrong_format"
 
 
 class RunNotFound(PulsetrainError):
@@ -50,6 +63,27 @@ class RunNotActive(PulsetrainError):
     """The run has ended, so it takes no commands."""
 
     code = "run_not_active"
+
+
+class RunActive(PulsetrainError):
+    """The run has not ended, so it cannot be tried again or continued."""
+
+    code = "run_active"
+    hint = "Stop it first, or wait for its end."
+
+
+class RunNotQueued(PulsetrainError):
+    """The run does not wait, so it cannot be moved in the queue."""
+
+    code = "run_not_queued"
+    hint = "GET /api/queue lists those that wait."
+
+
+class DoesNotFit(PulsetrainError):
+    """The run asks for more than this machine has, so it could never start."""
+
+    code = "does_not_fit"
+    hint = "Ask for less in 'resources', or start the server with more: --slots, --cores, --memory, --gpus."
 
 
 class RunExists(PulsetrainError):
@@ -91,6 +125,37 @@ class DatasetInUse(PulsetrainError):
     code = "dataset_in_use"
 
 
+class DatasetChanged(PulsetrainError):
+    """The data set is no longer what the request was made for."""
+
+    code = "dataset_changed"
+    hint = "Load it again, and make the change once more."
+
+
+class UploadNotFound(PulsetrainError):
+    """There is no such upload, or it was given up: unfinished ones are kept for a day."""
+
+    code = "upload_not_found"
+    hint = "Begin anew with POST /api/uploads."
+
+
+class UploadOffset(PulsetrainError):
+    """The bytes that were sent do not follow those that are there."""
+
+    code = "upload_offset"
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message, hint=f"HEAD tells where to go on; it was at {offset} just now.")
+        self.offset = offset
+
+
+class UploadCorrupt(PulsetrainError):
+    """What arrived is not the file that was announced; it is thrown away."""
+
+    code = "upload_corrupt"
+    hint = "Send the file again from its start."
+
+
 class TrainerNotFound(PulsetrainError):
     """There is no such trainer."""
 
@@ -108,6 +173,44 @@ class ArtifactNotFound(PulsetrainError):
     """The run has no such artifact."""
 
     code = "artifact_not_found"
+
+
+class ModelNotFound(PulsetrainError):
+    """There is no such model."""
+
+    code = "model_not_found"
+    hint = "GET /api/models?native=1 lists the models."
+
+
+class ModelDeployed(PulsetrainError):
+    """A deployment needs the model."""
+
+    code = "model_deployed"
+
+
+class ModelCannotPredict(PulsetrainError):
+    """The trainer that made the model has not said how to ask it, or is not here any more."""
+
+    code = "model_cannot_predict"
+
+
+class PredictorFailed(PulsetrainError):
+    """The model's process ended or failed while it answered."""
+
+    code = "predictor_failed"
+
+
+class DeploymentNotFound(PulsetrainError):
+    """There is no such deployment."""
+
+    code = "deployment_not_found"
+    hint = "GET /api/deployments lists them."
+
+
+class NothingToRollBack(PulsetrainError):
+    """The deployment has served one model alone, or the one before is gone."""
+
+    code = "nothing_to_roll_back"
 
 
 class TooLarge(PulsetrainError):

@@ -10,6 +10,7 @@ import msgspec
 from .errors import BadRequest, Fenced, Gap
 from .events import PRODUCER_TYPES, ROW_TYPES, Data, NewEvent, is_event_time
 from .runs import Run, may_move
+from .steering import last_step
 
 MAX_ROWS = 10_000
 MAX_TABLE_ROWS, MAX_TABLE_COLUMNS = 100, 20
@@ -130,6 +131,7 @@ def accept(run: Run, position: Position | None, newest_attempt: int, batch: Batc
     last = position.last_n if position is not None and position.attempt == batch.attempt else 0
     events: list[NewEvent] = []
     state: str = run.state
+    step = last_step(run)
     for record in batch.records:
         seen = last + 1 - record.n
         if seen < 0:
@@ -142,6 +144,11 @@ def accept(run: Run, position: Position | None, newest_attempt: int, batch: Batc
             if not may_move(state, data["state"]):
                 continue
             state = data["state"]
+        elif record.type == "command.applied" and data.get("step") is None:
+            # A supervisor does not know the steps of the training; here they are known.
+            data["step"] = step
+        elif record.type == "run.metrics":
+            step = next((one for one in reversed(data["step"]) if one is not None), step)
         events.append(NewEvent(record.type, data, run.id, record.time))
     return events, Position(batch.attempt, last)
 

@@ -25,6 +25,10 @@ FINAL = frozenset(state for state, moves in MOVES.items() if not moves)
 ENDED = FINAL | {"lost"}
 
 
+USER_ERROR = 64
+"""Exit code of a trainer's process that was asked for what cannot be done: to try that again changes nothing."""
+
+
 def may_move(old: str, new: str) -> bool:
     """Whether a run in state `old` may go to state `new`. Staying is not a move."""
     return new in MOVES.get(old, frozenset())

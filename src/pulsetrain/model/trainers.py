@@ -20,6 +20,8 @@ class Trainer(msgspec.Struct, frozen=True):
     parameters: dict[str, Any] = {}
     available: bool = True
     problem: str | None = None
+    code: str | None = None
+    """Which version of its code this is: a commit where it lies in a repository, or the package's version."""
     predicts: bool = False
     """Whether its models can be asked for predictions."""
     resources: Resources = Resources()

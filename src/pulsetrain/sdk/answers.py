@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
 from pulsetrain.model.errors import PulsetrainError
 from pulsetrain.model.events import Event
-from pulsetrain.model.runs import Run
+from pulsetrain.model.queue import Machine
+from pulsetrain.model.runs import Resources, Run
 
 About = Literal["event", "live", "reset", "skipped", "offline", "online"]
 
@@ -53,6 +54,52 @@ class RunList(msgspec.Struct, frozen=True):
     total: int
 
 
+class WaitingRun(msgspec.Struct, frozen=True):
+    """A run that waits, and what for. `start_seconds` is None where it cannot be reckoned."""
+
+    run: str
+    name: str
+    position: int
+    priority: int
+    resources: Resources
+    start_seconds: float | None = None
+    reason: str = ""
+
+
+class HoldingRun(msgspec.Struct, frozen=True):
+    """A run that was started, and what it was given."""
+
+    run: str
+    name: str
+    resources: Resources
+    eta_seconds: float | None = None
+
+
+class QueuePage(msgspec.Struct, frozen=True):
+    """Who waits, in order, who runs, and what the machine has."""
+
+    cursor: str
+    waiting: list[WaitingRun]
+    running: list[HoldingRun]
+    machine: Machine
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came of a command."""
+
+    id: str
+    command: str
+    applied: bool | None = None
+    """None while nobody has answered."""
+    step: int | None = None
+    """The last step that the run had logged when the command took effect."""
+    how: str | None = None
+    details: dict[str, Any] | None = None
+    """Of `set`: `name`, `value` and `previous`."""
+    reason: str | None = None
+    """Why it was rejected."""
+
+
 class LogLine(msgspec.Struct, frozen=True):
     """One line of a run's output. `time` in Unix seconds."""
 
@@ -61,6 +108,8 @@ class LogLine(msgspec.Struct, frozen=True):
     stream: str = "stdout"
     time: float | None = None
     level: str | None = None
+    rank: int | None = None
+    """Which of many processes printed it, where that is known."""
 
 
 class LogPage(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -20,7 +21,8 @@ from pulsetrain.model.trainers import Trainer
 
 from . import calls
 from .address import Address, landing, refusal
-from .answers import Dataset, LogPage, News, RunList, SeriesPage, Snapshot
+from .answers import Answer, Dataset, LogPage, News, QueuePage, RunList, SeriesPage, Snapshot
+from .asking import obeyed
 from .calls import Call
 from .finding import MOST, meant
 from .plan import Ask, HangUp, Listen, Pause, Plan, Read, Say, Step, download
@@ -106,12 +108,66 @@ class AsyncClient:
         name: str | None = None,
         tags: Sequence[str] = (),
         resume_from: str | None = None,
+        priority: int = 0,
+        retries: int = 0,
+        resources: Mapping[str, Any] | None = None,
     ) -> Snapshot:
-        """Have the server start a run. Raises Refused, for instance `bad_parameters`."""
+        """Have the server start a run. Raises Refused, for instance `bad_parameters` or `does_not_fit`.
+
+        It waits for its turn; of higher `priority` (-100 to 100) it goes first. When it fails it is tried again
+        `retries` times. `resources` (`cores`, `memory_bytes`, `gpus`, `gpu_indices`) are the trainer's own but for
+        those given.
+        """
         call = calls.start(
-            trainer, dataset=dataset, parameters=parameters, name=name, tags=tags, resume_from=resume_from
+            trainer,
+            dataset=dataset,
+            parameters=parameters,
+            name=name,
+            tags=tags,
+            resume_from=resume_from,
+            priority=priority,
+            retries=retries,
+            resources=resources,
         )
         return await self._ask(call)
+
+    async def retry(self, run: str, *, from_checkpoint: bool = True) -> Snapshot:
+        """A new run like this one, from its last checkpoint if there is one. Raises Refused (`run_active`)."""
+        return await self._ask(calls.retry(run, from_checkpoint))
+
+    async def clone(
+        self,
+        run: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        dataset: str | None = None,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        priority: int | None = None,
+        retries: int | None = None,
+        resources: Mapping[str, Any] | None = None,
+    ) -> Snapshot:
+        """A new run like this one but for what is given. `parameters` changes those that it names."""
+        changes = {
+            "parameters": parameters,
+            "dataset": dataset,
+            "name": name,
+            "tags": tags,
+            "priority": priority,
+            "retries": retries,
+            "resources": resources,
+        }
+        return await self._ask(calls.clone(run, changes))
+
+    async def queue(self) -> QueuePage:
+        """Who waits, in order, who runs, and what the machine has."""
+        return await self._ask(calls.queue())
+
+    async def move(
+        self, run: str, *, priority: int | None = None, before: str | None = None, after: str | None = None
+    ) -> Snapshot:
+        """Move a waiting run: give it a priority, or a place next to another. Raises Refused (`run_not_queued`)."""
+        return await self._ask(calls.move(run, priority, before, after))
 
     async def stop(self, run: str, grace_seconds: float | None = None) -> str:
         """Ask a run to stop; the id of the command. Raises Refused (`run_not_active`)."""
@@ -120,6 +176,30 @@ class AsyncClient:
     async def command(self, run: str, name: str, arguments: Mapping[str, Any] | None = None) -> str:
         """Ask a run to do something; the id of the command, which `command.applied` or `.rejected` will answer."""
         return await self._ask(calls.command(run, name, arguments or {}))
+
+    async def pause(self, run: str, *, wait: bool = True) -> Answer:
+        """Pause a run: at its next safe point, with a checkpoint if it knows how; else it is halted where it is.
+
+        Like all that follow it waits for the run's answer, unless `wait` is False. Raises Refused (`bad_parameters`
+        where the run is known not to take it, `run_not_active`).
+        """
+        return await self._obeyed(run, "pause", {}, wait)
+
+    async def resume(self, run: str, *, wait: bool = True) -> Answer:
+        """Let a paused run go on."""
+        return await self._obeyed(run, "resume", {}, wait)
+
+    async def set(self, run: str, name: str, value: float | str | bool, *, wait: bool = True) -> Answer:
+        """Give one of the run's controls another value, at its next step. A paused run answers once it goes on."""
+        return await self._obeyed(run, "set", {"name": name, "value": value}, wait)
+
+    async def ask(self, run: str, action: str, *, wait: bool = True) -> Answer:
+        """Ask a run for an action that it offers (`run.actions`): `checkpoint`, `evaluate` or `sample`."""
+        return await self._obeyed(run, action, {}, wait)
+
+    async def note(self, run: str, text: str) -> Answer:
+        """Put a note into the run's timeline, at its last step."""
+        return await self._obeyed(run, "note", {"text": text}, True)
 
     async def runs(self, limit: int = 200) -> RunList:
         """The newest runs, newest first."""
@@ -159,6 +239,11 @@ class AsyncClient:
     async def upload(self, file: Path | str) -> Dataset:
         """Upload a CSV file. Raises Refused (`bad_table`, `too_large`) or OSError."""
         return await self._ask(calls.upload(Path(file)))
+
+    async def _obeyed(self, run: str, command: str, arguments: Mapping[str, Any], wait: bool) -> Answer:
+        plan = obeyed(run, command, arguments, wait=wait, pace=self._pace)
+        async with aclosing(self._carry_out(plan)) as answers:
+            return await anext(answers)
 
     async def _ask(self, call: Call[T]) -> T:
         with self._address.sending(call) as request:

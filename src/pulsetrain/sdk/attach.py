@@ -83,7 +83,9 @@ def outcome_of(error: BaseException) -> Outcome:
     if isinstance(error, SystemExit):
         return _exit(error.code)
     said = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()
-    message = said[-1] if said else type(error).__name__
+    name = type(error).__qualname__
+    # A message may have several lines, the first of which has the name; of a syntax error it is the last.
+    message = next((line for line in said if line.partition(":")[0].endswith(name)), said[-1] if said else name)
     return Outcome("failed", message.encode("utf-8", "replace").decode()[:2000], 1)
 
 

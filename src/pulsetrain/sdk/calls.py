@@ -11,7 +11,7 @@ import msgspec
 
 from pulsetrain.model.trainers import Trainer
 
-from .answers import Dataset, LogPage, Page, RunList, SeriesPage, Snapshot
+from .answers import Dataset, LogPage, Page, QueuePage, RunList, SeriesPage, Snapshot
 
 T = TypeVar("T")
 
@@ -61,16 +61,40 @@ def start(
     name: str | None,
     tags: Sequence[str],
     resume_from: str | None,
+    priority: int,
+    retries: int,
+    resources: Mapping[str, Any] | None,
 ) -> Call[Snapshot]:
-    body = {
+    body: dict[str, Any] = {
         "trainer": trainer,
         "dataset": dataset,
         "parameters": dict(parameters or {}),
         "name": name,
         "tags": list(tags),
         "resume_from": resume_from,
+        "priority": priority,
+        "retries": retries,
+        "resources": None if resources is None else dict(resources),
     }
     return Call("POST", "/api/runs", Snapshot, body=body)
+
+
+def retry(id: str, from_checkpoint: bool) -> Call[Snapshot]:
+    return Call("POST", f"{_run(id)}/retry", Snapshot, body={"from_checkpoint": from_checkpoint})
+
+
+def clone(id: str, changes: Mapping[str, Any]) -> Call[Snapshot]:
+    body = {key: value for key, value in changes.items() if value is not None}
+    return Call("POST", f"{_run(id)}/clone", Snapshot, body=body)
+
+
+def queue() -> Call[QueuePage]:
+    return Call("GET", "/api/queue", QueuePage)
+
+
+def move(id: str, priority: int | None, before: str | None, after: str | None) -> Call[Snapshot]:
+    body = {"priority": priority, "before": before, "after": after}
+    return Call("POST", f"{_run(id)}/queue", Snapshot, body=body)
 
 
 def stop(id: str, grace_seconds: float | None) -> Call[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -21,7 +22,8 @@ from pulsetrain.model.trainers import Trainer
 
 from . import calls
 from .address import Address, landing, refusal
-from .answers import Dataset, LogPage, News, RunList, SeriesPage, Snapshot
+from .answers import Answer, Dataset, LogPage, News, QueuePage, RunList, SeriesPage, Snapshot
+from .asking import obeyed
 from .calls import Call
 from .finding import MOST, meant
 from .plan import Ask, HangUp, Listen, Pause, Plan, Read, Say, Step, download
@@ -117,12 +119,66 @@ class Client:
         name: str | None = None,
         tags: Sequence[str] = (),
         resume_from: str | None = None,
+        priority: int = 0,
+        retries: int = 0,
+        resources: Mapping[str, Any] | None = None,
     ) -> Snapshot:
-        """Have the server start a run. Raises Refused, for instance `bad_parameters`."""
+        """Have the server start a run. Raises Refused, for instance `bad_parameters` or `does_not_fit`.
+
+        It waits for its turn; of higher `priority` (-100 to 100) it goes first. When it fails it is tried again
+        `retries` times. `resources` (`cores`, `memory_bytes`, `gpus`, `gpu_indices`) are the trainer's own but for
+        those given.
+        """
         call = calls.start(
-            trainer, dataset=dataset, parameters=parameters, name=name, tags=tags, resume_from=resume_from
+            trainer,
+            dataset=dataset,
+            parameters=parameters,
+            name=name,
+            tags=tags,
+            resume_from=resume_from,
+            priority=priority,
+            retries=retries,
+            resources=resources,
         )
         return self._ask(call)
+
+    def retry(self, run: str, *, from_checkpoint: bool = True) -> Snapshot:
+        """A new run like this one, from its last checkpoint if there is one. Raises Refused (`run_active`)."""
+        return self._ask(calls.retry(run, from_checkpoint))
+
+    def clone(
+        self,
+        run: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        dataset: str | None = None,
+        name: str | None = None,
+        tags: Sequence[str] | None = None,
+        priority: int | None = None,
+        retries: int | None = None,
+        resources: Mapping[str, Any] | None = None,
+    ) -> Snapshot:
+        """A new run like this one but for what is given. `parameters` changes those that it names."""
+        changes = {
+            "parameters": parameters,
+            "dataset": dataset,
+            "name": name,
+            "tags": tags,
+            "priority": priority,
+            "retries": retries,
+            "resources": resources,
+        }
+        return self._ask(calls.clone(run, changes))
+
+    def queue(self) -> QueuePage:
+        """Who waits, in order, who runs, and what the machine has."""
+        return self._ask(calls.queue())
+
+    def move(
+        self, run: str, *, priority: int | None = None, before: str | None = None, after: str | None = None
+    ) -> Snapshot:
+        """Move a waiting run: give it a priority, or a place next to another. Raises Refused (`run_not_queued`)."""
+        return self._ask(calls.move(run, priority, before, after))
 
     def stop(self, run: str, grace_seconds: float | None = None) -> str:
         """Ask a run to stop; the id of the command. Raises Refused (`run_not_active`)."""
@@ -131,6 +187,30 @@ class Client:
     def command(self, run: str, name: str, arguments: Mapping[str, Any] | None = None) -> str:
         """Ask a run to do something; the id of the command, which `command.applied` or `.rejected` will answer."""
         return self._ask(calls.command(run, name, arguments or {}))
+
+    def pause(self, run: str, *, wait: bool = True) -> Answer:
+        """Pause a run: at its next safe point, with a checkpoint if it knows how; else it is halted where it is.
+
+        Like all that follow it waits for the run's answer, unless `wait` is False. Raises Refused (`bad_parameters`
+        where the run is known not to take it, `run_not_active`).
+        """
+        return self._obeyed(run, "pause", {}, wait)
+
+    def resume(self, run: str, *, wait: bool = True) -> Answer:
+        """Let a paused run go on."""
+        return self._obeyed(run, "resume", {}, wait)
+
+    def set(self, run: str, name: str, value: float | str | bool, *, wait: bool = True) -> Answer:
+        """Give one of the run's controls another value, at its next step. A paused run answers once it goes on."""
+        return self._obeyed(run, "set", {"name": name, "value": value}, wait)
+
+    def ask(self, run: str, action: str, *, wait: bool = True) -> Answer:
+        """Ask a run for an action that it offers (`run.actions`): `checkpoint`, `evaluate` or `sample`."""
+        return self._obeyed(run, action, {}, wait)
+
+    def note(self, run: str, text: str) -> Answer:
+        """Put a note into the run's timeline, at its last step."""
+        return self._obeyed(run, "note", {"text": text}, True)
 
     def runs(self, limit: int = 200) -> RunList:
         """The newest runs, newest first."""
@@ -170,6 +250,11 @@ class Client:
     def upload(self, file: Path | str) -> Dataset:
         """Upload a CSV file. Raises Refused (`bad_table`, `too_large`) or OSError."""
         return self._ask(calls.upload(Path(file)))
+
+    def _obeyed(self, run: str, command: str, arguments: Mapping[str, Any], wait: bool) -> Answer:
+        plan = obeyed(run, command, arguments, wait=wait, pace=self._pace)
+        with closing(self._carry_out(plan)) as answers:
+            return next(answers)
 
     def _ask(self, call: Call[T]) -> T:
         with self._address.sending(call) as request:

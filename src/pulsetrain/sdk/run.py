@@ -16,10 +16,12 @@ import msgspec
 
 from . import attach
 from .artifacts import keep
-from .control import LINK_DOWN, LINK_REFUSED, Command, Commands
+from .control import LINK_DOWN, LINK_REFUSED, Commands, NoCommands
 from .folder import Outcome, SpoolFolder
 from .progress import Pace, Stage
+from .rank import named, rank, under_rank
 from .spool import SpoolWriter
+from .steering import Steering
 from .tables import shown
 from .values import count, finite, number, numbers, plain, text, whole
 from .warn import say, warn_once
@@ -120,18 +122,19 @@ class Run:
         self.parameters = parameters
         self._folder = folder
         self._process = os.getpid()
+        self._rank = 0
         self._hooks: attach.Hooks | None = None
         self._step = 0
         self._stages: list[str] = []
-        self._pace = Pace()
-        self._stop: Command | None = None
+        self._pace = Pace(self.clock)
         self._lock = threading.RLock()
         self._finished = False
-        self._commands: Commands | None = None
+        self._commands = NoCommands() if folder is None else Commands(folder)
+        self._steering = Steering(folder, self._commands, self._record, lambda: self._step, parameters)
+        self._values = self._steering.values
         self._writer: SpoolWriter | None = None
         self._row: Callable[[int | None, Mapping[str, Any]], None] = self._first_row
         if folder is not None:
-            self._commands = Commands(folder)
             self._open()
         _active.add(self)
 
@@ -185,7 +188,7 @@ class Run:
         if name not in self._stages:
             self._stages.append(name)
         place = self._stages.index(name) if index is None else count(index)
-        stage = Stage(name, place, count(of), self._record)
+        stage = Stage(name, place, count(of), self._record_of_all)
         stage.begin()
         return stage
 
@@ -213,7 +216,7 @@ class Run:
             warn_once("progress", f"this progress is not logged: {problem}")
             return
         if data is not None:
-            self._record("run.progress", data)
+            self._record_of_all("run.progress", data)
 
     def result(
         self,
@@ -257,9 +260,59 @@ class Run:
             return
         self._record("run.artifact", data)
 
-    def param(self, name: str, default: T = None) -> T | Any:  # type: ignore[assignment]  # without a default: None
-        """The run's parameter `name`: what it was started with, else what `config` says, else `default`."""
-        return self.parameters.get(name, default)
+    def param(
+        self,
+        name: str,
+        default: T = None,  # type: ignore[assignment]  # without a default: None
+        *,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        choices: Sequence[Any] | None = None,
+        help: str | None = None,
+    ) -> T | Any:
+        """The value of `name` now: what the run was started with, else what `config` says, else `default`; and what
+        somebody has set it to since.
+
+        Ask for it in the loop, at every step: `lr = run.param("lr", 1e-3, minimum=1e-6, maximum=0.1)`. The page shows a
+        control for it, within the bounds, and a change takes effect at the next call. It costs a read of memory.
+        """
+        commands = self._commands
+        if commands.numbers[0] != commands.seen:
+            self._safe_point()
+        try:
+            return self._values[name]
+        except KeyError:
+            pass
+        try:
+            bounds = {"minimum": minimum, "maximum": maximum, "choices": choices, "help": help}
+            return self._steering.declare(name, default, bounds)
+        except Exception as problem:  # noqa: BLE001  # never into training
+            warn_once(f"param {name}", f"{name!r} is not offered as a control: {problem}")
+            return self.parameters.get(name, default)
+
+    def on(self, action: str, function: Callable[[], Any]) -> None:
+        """Offer an action: `function()` is called at the next safe point when somebody asks for it.
+
+        `action` is `checkpoint` (also called before a pause), `evaluate` or `sample`. What `function` raises is logged
+        with its traceback, and training goes on.
+        """
+        try:
+            self._steering.offer(action, function)
+        except Exception as problem:  # noqa: BLE001  # never into training
+            warn_once(f"action {action}", f"this action is not offered: {problem}")
+
+    def settle(self, *names: str) -> None:
+        """Say that these controls and actions have no effect any more, for instance after the training; without names,
+        that none has. Values stay as they are.
+        """
+        self._steering.withdraw(names)
+
+    def alert(self, severity: str, message: str) -> None:
+        """Say what somebody should look at. `severity` is `info`, `warning` or `error`."""
+        if severity not in ("info", "warning", "error"):
+            warn_once(f"severity {severity}", f"{severity!r} is no severity of an alert; 'warning' is taken.")
+            severity = "warning"
+        self._record("alert", {"severity": severity, "message": text(message), "step": self._step})
 
     @property
     def should_stop(self) -> bool:
@@ -268,14 +321,20 @@ class Run:
         The first True answers the request: the log says that the run stopped at this step. Costs a read of memory.
         """
         commands = self._commands
-        if commands is None:
+        if commands.numbers[0] != commands.seen:
+            self._safe_point()
+        if self._steering.stop is None:
             return False
-        if self._stop is None and commands.waiting:
-            try:
-                self._take(commands)
-            except Exception as problem:  # noqa: BLE001  # never into training
-                warn_once("commands", f"commands cannot be read: {problem}")
-        return self._stop is not None
+        self._steering.answer_stop()
+        return True
+
+    def clock(self) -> float:
+        """Seconds on a clock that stands still while the run is paused: for speeds and durations of your own."""
+        return time.monotonic() - self._commands.halted_seconds
+
+    def take_rules(self, properties: Mapping[str, Any]) -> None:
+        """Take bounds and help of parameters from their JSON Schema, where `param` is given none."""
+        self._steering.rules = properties
 
     @property
     def dir(self) -> Path:
@@ -318,34 +377,38 @@ class Run:
         except Exception as problem:  # noqa: BLE001  # never into training
             self._lost(problem)
 
+    def _record_of_all(self, type: str, data: dict[str, Any]) -> None:
+        """What many processes do alike is said by the first of them."""
+        if self._rank == 0:
+            self._record(type, data)
+
     def _open(self) -> SpoolWriter:
         """Open this process's own file: a forked child must not write into its parent's."""
         with self._lock:
             if self._writer is None:
                 if self._folder is None:
                     raise ValueError("there is no spool")
+                # Processes that no supervisor started together are runs of their own.
+                self._rank = rank() if os.environ.get("PULSETRAIN_SPOOL") else 0
                 self._writer = SpoolWriter(self._folder.producer(f"sdk-{os.getpid()}"))
-                self._row = self._writer.row
+                self._row = under_rank(self._writer.row, self._rank)
             return self._writer
 
     def _first_row(self, step: int | None, values: Mapping[str, Any]) -> None:
         if self._finished:
             raise ValueError("the run has ended")
-        self._open().row(step, values)
+        under_rank(self._open().row, self._rank)(step, values)
 
     def _lost(self, problem: Exception) -> None:
         if self._folder is None:
             return  # said at init
         warn_once(f"lost {type(problem).__name__}", f"something is not logged: {problem}")
 
-    def _take(self, commands: Commands) -> None:
-        for command in commands.take():
-            if command.command == "stop" and self._stop is None:
-                self._stop = command
-                # One answer for all processes of the run.
-                if self._folder is not None and self._folder.claim(command.id):
-                    answer = {"id": command.id, "command": "stop", "step": self._step, "how": "safe point"}
-                    self._record("command.applied", answer)
+    def _safe_point(self) -> None:
+        try:
+            self._steering.obey()
+        except Exception as problem:  # noqa: BLE001  # never into training
+            warn_once("commands", f"commands cannot be read: {problem}")
 
     def _end(self, outcome: Outcome | None) -> None:
         try:
@@ -369,10 +432,10 @@ class Run:
         earlier = self._folder.outcome()
         # Of the many processes of one run, one that failed speaks for all.
         if earlier is None or earlier.state == "succeeded":
-            self._folder.write_outcome(outcome)
+            self._folder.write_outcome(msgspec.structs.replace(outcome, message=named(outcome.message, self._rank)))
 
     def _say_where(self) -> None:
-        link = self._commands.link if self._commands is not None and self._hooks is not None else None
+        link = self._commands.link if self._hooks is not None else None
         if link in (LINK_DOWN, LINK_REFUSED) and self._folder is not None:
             why = "there is no server at" if link == LINK_DOWN else "the run was refused by"
             place = self.url.rsplit("/runs/", 1)[0]
@@ -395,6 +458,7 @@ class Run:
         writer, self._writer = self._writer, None
         self._lock = threading.RLock()
         self._row = self._first_row
+        self._steering.forked()
         if writer is not None:
             writer.abandon()
 

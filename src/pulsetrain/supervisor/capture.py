@@ -6,21 +6,24 @@ import codecs
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from pulsetrain.model.lines import Lines
-from pulsetrain.model.logparse import LogParser, Parsed
+from pulsetrain.model.lines import Lines, State
+from pulsetrain.model.logparse import LogParser, Parsed, ranked, split_rank
 from pulsetrain.sdk.progress import Pace
 from pulsetrain.sdk.spool import SpoolWriter
 
 from .tail import Row
+from .words import LastWords
 
 _READ = 64 * 1024
 _BAR_SECONDS = 1.0
 """How often a line that is overwritten again and again is read for metrics and progress."""
 _HOLD_SECONDS = 60.0
 _HELD_ROWS = 10_000
+_MOST_WAITING = 1_000
 
 SdkState = Callable[[], tuple[bool, bool, bool]]
 """Whether the SDK is in the training process, logs metrics, and logs progress."""
@@ -33,22 +36,24 @@ class Stream:
         self.descriptor = descriptor
         self.name = name
         self.lines = Lines()
-        self.read_open = ""
-        """The state of the unfinished line that was read for metrics last."""
+        self.seen: list[str] = []
+        """The unfinished lines as they were when they were read for metrics last."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._echo = echo
 
-    def read(self) -> list[str] | None:
-        """The lines that came; None at the end."""
+    def read(self) -> str | None:
+        """What came, and nothing if nothing did; None at the end."""
         try:
             piece = os.read(self.descriptor, _READ)
+        except BlockingIOError:
+            return ""
         except OSError:
             piece = b""
         if not piece:
             return None
         if self._echo is not None:
             self._pass_on(piece)
-        return self.lines.feed(self._decoder.decode(piece))
+        return self._decoder.decode(piece)
 
     def _pass_on(self, piece: bytes) -> None:
         try:
@@ -61,59 +66,130 @@ class Stream:
 class Capture:
     """Writes what the run prints into the supervisor's spool."""
 
-    def __init__(self, writer: SpoolWriter, sdk: SdkState, complain: Callable[[str], None]) -> None:
-        self.last_words: str | None = None
-        """The line that best says why the run ended: the last error, else the last line."""
+    def __init__(
+        self,
+        writer: SpoolWriter,
+        sdk: SdkState,
+        complain: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.words = LastWords()
         self._writer = writer
         self._sdk = sdk
         self._complain = complain
         self._parser = LogParser()
-        self._pace = Pace()
+        self._clock = clock
+        self._pace = Pace(clock)
         self._held: list[tuple[int | None, dict[str, float]]] = []
         self._held_since: float | None = None
-        self._last_error: str | None = None
-        self._from_zero = False
+        self._waiting: deque[Parsed] = deque()
+        """Metrics that belong to the step which the bar shows when it is drawn again."""
+        self._waited = 0
+        self._bars: deque[int] = deque()
+        """Steps of bars that were drawn again before the line behind which they stand was taken."""
+        self._heard: dict[str, Stream] = {}
+        self._others: dict[int, LogParser] = {}
+        """Rank → its parser. What rank 0 says of the training is what the run says."""
         self._bar_at = 0.0
+
+    def hear(self, pieces: Sequence[tuple[Stream, str]]) -> None:
+        """Take what came at one time, in the order in which it is to be understood."""
+        for stream, text in pieces:
+            self._heard[stream.name] = stream
+            self._hear(stream, text)
+        self._bars.clear()
+        self.words.pause()
+
+    def _hear(self, stream: Stream, text: str) -> None:
+        lines: list[str] = []
+        for found in stream.lines.events(text):
+            if isinstance(found, State):
+                self._take_behind(stream, lines)
+                lines = []
+                self._drawn(found)
+            else:
+                lines.append(found)
+        self._take_behind(stream, lines)
+
+    def _take_behind(self, stream: Stream, lines: list[str]) -> None:
+        """Take `lines` after the bars that other streams have finished."""
+        if lines:
+            for other in self._heard.values():
+                if other is not stream:
+                    self.take(other.name, other.lines.settle(now=True))
+            self.take(stream.name, lines)
+
+    def _drawn(self, state: State) -> None:
+        if state.why == "over":
+            if (said := self._parser.look([state])) is not None:
+                self._told(said)
+        elif self._waiting or state.why == "again":
+            # A bar stands behind the line that was printed through it, and says its step.
+            bar = self._parser.look([state])
+            if bar is None or bar.at is None:
+                return
+            if self._waiting:
+                self._keep(bar.at, self._waiting.popleft().metrics)
+            else:
+                self._bars.append(bar.at)
 
     def take(self, stream: str, lines: list[str]) -> None:
         """Log `lines` and what they say."""
         now = time.time()
         rows: list[dict[str, Any]] = []
-        said: list[Parsed] = []
+        said: list[tuple[Parsed, int | None]] = []
         for line in lines:
-            parsed = self._parser.feed(line)
-            rows.append({"stream": stream, "text": line, "time": now, "level": parsed.level})
+            rank, text = split_rank(line)
+            parser = self._others.setdefault(rank, LogParser()) if rank else self._parser
+            parsed = parser.feed(text)
+            row = {"stream": stream, "text": text, "time": now, "level": parsed.level}
+            rows.append(row if rank is None else {**row, "rank": rank})
             if parsed.metrics or parsed.moved:
-                said.append(parsed)
-            if line.strip():
-                self._remember(line.strip(), parsed.level)
+                said.append((parsed, rank))
+            self.words.hear(text, parsed.level, rank, stderr=stream == "stderr")
         with self._writing():
             for start in range(0, len(rows), 500):
                 part = rows[start : start + 500]
                 self._writer.record("run.log", {"lines": part}, len(part))
-        for parsed in said:
-            self._told(parsed)
+        for parsed, rank in said:
+            if rank:
+                self._keep(parsed.at, ranked(parsed.metrics, rank))
+            else:
+                self._told(parsed)
 
     def tick(self, streams: list[Stream]) -> None:
+        """Look at the bars from time to time."""
+        now = self._clock()
+        if now - self._bar_at >= _BAR_SECONDS:
+            self._bar_at = now
+            self.look(streams)
+
+    def look(self, streams: list[Stream]) -> None:
         """Read bars that are drawn on one line for minutes."""
-        now = time.monotonic()
-        if now - self._bar_at < _BAR_SECONDS:
-            return
-        self._bar_at = now
         for stream in streams:
+            self.take(stream.name, stream.lines.settle())
             state = stream.lines.open
-            if state and state != stream.read_open:
-                stream.read_open = state
-                self._told(self._parser.feed(state))
-        if self._held_since is not None and now - self._held_since > _HOLD_SECONDS:
+            if state != stream.seen:
+                stream.seen = state
+                if (said := self._parser.look(state)) is not None:
+                    self._told(said)
+        self._place_waiting(self._waited)
+        self._waited = len(self._waiting)
+        if self._held_since is not None and self._clock() - self._held_since > _HOLD_SECONDS:
             self._release()
 
     def end(self, streams: list[Stream]) -> None:
         """The run is over: what was held back or unfinished comes now."""
         for stream in streams:
-            self.take(stream.name, stream.lines.rest())
+            self.finish(stream)
+        self._place_waiting(len(self._waiting))
         if not self._sdk()[1]:
             self._release()
+
+    def finish(self, stream: Stream) -> None:
+        """Nothing more will come from `stream`."""
+        self._heard.pop(stream.name, None)
+        self.take(stream.name, [*stream.lines.settle(now=True), *stream.lines.rest()])
 
     def note(self, text: str, level: str = "info") -> None:
         """A line of the supervisor's own."""
@@ -121,25 +197,33 @@ class Capture:
         with self._writing():
             self._writer.record("run.log", {"lines": [line]}, 1)
 
-    def _remember(self, line: str, level: str | None) -> None:
-        # Of a traceback, the last line says what happened.
-        if level == "error":
-            self._last_error = line
-        self.last_words = (self._last_error or line)[:2000]
-
     def _told(self, parsed: Parsed) -> None:
-        present, metrics, progress = self._sdk()
-        if parsed.moved and not progress:
+        if parsed.moved and not self._sdk()[2]:
             self._progress(parsed)
-        if not parsed.metrics or metrics:
+        if parsed.metrics and parsed.later and self._bars:
+            self._keep(self._bars.popleft(), parsed.metrics)
+        elif parsed.metrics and parsed.later:
+            self._waiting.append(parsed)
+            self._place_waiting(len(self._waiting) - _MOST_WAITING)
+        elif parsed.metrics:
+            self._keep(parsed.at, parsed.metrics)
+
+    def _place_waiting(self, count: int) -> None:
+        """No bar was drawn again: the oldest `count` belong where the training was when they were printed."""
+        for _ in range(min(count, len(self._waiting))):
+            parsed = self._waiting.popleft()
+            self._keep(parsed.at, parsed.metrics)
+
+    def _keep(self, step: int | None, metrics: dict[str, float]) -> None:
+        present, logs_metrics, _ = self._sdk()
+        if logs_metrics or not metrics:
             return
-        row = (self._step(parsed), parsed.metrics)
         if present:
             # The script may be about to log the same numbers itself; they must not be there twice.
-            self._held_since = self._held_since or time.monotonic()
-            self._held = [*self._held[-_HELD_ROWS:], row]
+            self._held_since = self._held_since or self._clock()
+            self._held = [*self._held[-_HELD_ROWS:], (step, metrics)]
         else:
-            self._row(*row)
+            self._row(step, metrics)
 
     def _release(self) -> None:
         held, self._held, self._held_since = self._held, [], None
@@ -151,17 +235,10 @@ class Capture:
         with self._writing():
             self._writer.row(step, metrics)
 
-    def _step(self, parsed: Parsed) -> int | None:
-        """Where a row of metrics belongs on a common axis: steps count on over epochs where their number is known."""
-        self._from_zero = self._from_zero or parsed.epoch == 0
-        if parsed.step is None:
-            return parsed.epoch
-        if parsed.epoch is None or not parsed.steps:
-            return parsed.step
-        return (parsed.epoch - (0 if self._from_zero else 1)) * parsed.steps + parsed.step
-
     def _progress(self, parsed: Parsed) -> None:
-        data = self._pace.data(parsed.percent, parsed.epoch, parsed.epochs, parsed.step, parsed.steps, None, None, None)
+        data = self._pace.data(
+            parsed.percent, parsed.epoch, parsed.epochs, parsed.step, parsed.steps, parsed.rate, parsed.unit, None
+        )
         if data is not None:
             # The parser knows best what share of the whole an epoch's steps are.
             data["percent"] = parsed.percent

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pulsetrain.model.steering import AT_SERVER
 from pulsetrain.sdk.control import Command
 from pulsetrain.sdk.sse import Message, SseReader
 
@@ -59,7 +60,7 @@ class Inbox:
     def _event(self, event: dict[str, Any]) -> None:
         data = event["data"]
         if event["type"] == "command.requested":
-            if data["id"] not in self._answered:
+            if data["id"] not in self._answered and data["command"] not in AT_SERVER:
                 self._waiting[data["id"]] = Command(
                     data["id"], data["command"], data.get("arguments") or {}, data.get("by")
                 )

@@ -19,7 +19,7 @@ from pulsetrain.sdk.spool import SpoolWriter, records
 from . import ending
 from .ship import Shipper
 from .supervise import forget, lock
-from .tree import leftovers
+from .tree import Tree, leftovers
 
 _LOST = "Its supervisor was lost, and the run with it."
 
@@ -38,14 +38,17 @@ def recover(path: Path, *, url: str | None, linger: float, say: Callable[[str], 
         if url is not None:
             note.url = url
         lives = note.attached is not None and _lives(note.attached)
-        if not lives:
+        if lives:
+            # Its supervisor may have been killed while the run was paused.
+            Tree(_pid(note), owned=False).go_on()
+        else:
             _write_end(folder, note)
         shipper = Shipper(folder, note, say=say)
         shipper.start()
         shipper.finish(linger)
         shipper.done.wait()
         if lives:
-            say(f"Run {note.id} still goes on, as process {(note.attached or '').partition('-')[0]}.")
+            say(f"Run {note.id} still goes on, as process {_pid(note)}.")
         elif shipper.shipped:
             forget(folder, note)
         return shipper.shipped
@@ -58,6 +61,10 @@ def spools(folder: Path) -> list[Path]:
     if (folder / "run.json").is_file():
         return [folder]
     return sorted(file.parent for file in folder.glob("*/run.json"))
+
+
+def _pid(note: Note) -> int:
+    return int((note.attached or "0").partition("-")[0])
 
 
 def _lives(name: str) -> bool:

@@ -66,6 +66,11 @@ class Gpus:
         except Exception:  # noqa: BLE001  # no driver, another version, no permission: then no figures
             self._handles = []
 
+    def known(self) -> list[dict[str, Any]]:
+        """Index and name of those that this process may use."""
+        found = [self._read(index, handle) for index, handle in enumerate(self._handles) if _visible(index)]
+        return [{"index": gpu["index"], "name": gpu["name"]} for gpu in found]
+
     def sample(self, pids: Collection[int]) -> list[dict[str, Any]]:
         """Those that the processes `pids` use; all of them where the driver does not say who uses which."""
         users = [self._users(handle) for handle in self._handles]

@@ -18,7 +18,6 @@ from typing import Any
 import msgspec
 import psutil
 
-from pulsetrain.model.ids import new_command_id
 from pulsetrain.sdk.control import Command, CommandWriter
 from pulsetrain.sdk.folder import SUPERVISOR, Note, SpoolFolder, home
 from pulsetrain.sdk.spool import SpoolWriter
@@ -27,14 +26,15 @@ from . import ending, sample
 from .capture import Capture, Levels, Stream
 from .control import Listener
 from .launch import CannotStart, environment, launch
+from .orders import Orders
 from .sample import Sampler
 from .ship import Shipper
-from .stop import Stopping
 from .target import Attached, Started, Target
 from .tree import adopt_orphans
 
-DEFAULT_GRACE = 10.0
 _TICK = 0.5
+_REST_SECONDS = 10.0
+"""Between looks at a run that is paused."""
 _TIDY_SECONDS = 2.0
 _DRAIN_SECONDS = 2.0
 FENCED = 75
@@ -96,10 +96,15 @@ class Supervisor:
         self._capture = Capture(self._writer, self._sdk, self._complain)
         self._selector = selectors.DefaultSelector()
         self._streams: dict[int, Stream] = {}
-        self._stopping: Stopping | None = None
-        self._command: Command | None = None
-        self._requested = False
-        self._asked_by = ""
+        self._orders = Orders(
+            self._folder,
+            self._commands,
+            record=self._record,
+            has_sdk=lambda: self._sdk()[0],
+            drain=self._drain,
+            complain=self._complain,
+        )
+        self._at_rest = False
         self._signals: list[int] = []
         self._complained = False
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -119,7 +124,10 @@ class Supervisor:
             return self._ship(problem.code)
         self._status({"state": "running", "message": None})
         self._start_threads()
-        self._watch(target)
+        try:
+            self._watch(target)
+        finally:
+            self._orders.release(target)
         if self._shipper.fenced.is_set():
             target.tree.kill()
             return FENCED
@@ -146,6 +154,7 @@ class Supervisor:
 
     def _add_stream(self, child: subprocess.Popen[bytes], name: str, echo: int) -> None:
         pipe = getattr(child, name)
+        os.set_blocking(pipe.fileno(), False)
         stream = Stream(pipe.fileno(), name, echo if self._given.echo else None)
         self._streams[stream.descriptor] = stream
         self._selector.register(stream.descriptor, selectors.EVENT_READ)
@@ -175,42 +184,59 @@ class Supervisor:
             self._selector.register(target.descriptor, selectors.EVENT_READ)
         while not target.ended() and not self._shipper.fenced.is_set():
             now = time.monotonic()
-            due = [now + min(_TICK, target.poll_seconds), next_sample]
-            if self._stopping is not None and self._stopping.next_at is not None:
-                due.append(self._stopping.next_at)
-            self._serve(max(0.0, min(due) - now))
+            due = min(now + min(_TICK, target.poll_seconds), next_sample, *self._orders.due(now))
+            self._serve(max(0.0, due - now))
             self._obey(target)
+            self._orders.tick(target)
             now = time.monotonic()
-            if self._stopping is not None:
-                for action in self._stopping.due(now):
-                    self._act(action, target)
+            if not self._orders.halted:
+                self._at_rest = False
+                next_sample = min(next_sample, now + sample.SECONDS)
             if now >= next_sample:
-                next_sample = max(next_sample + sample.SECONDS, now)
-                data = sampler.sample()
-                if data is not None:
-                    self._record("run.system", data)
+                self._sample(sampler, target)
+                next_sample = now + (_REST_SECONDS if self._at_rest else sample.SECONDS)
         if target.descriptor is not None:
             self._selector.unregister(target.descriptor)
 
+    def _sample(self, sampler: Sampler, target: Target) -> None:
+        if self._orders.halted:
+            target.tree.halt()  # somebody else may have let one go on
+        data = sampler.sample()
+        if data is not None and not self._at_rest:
+            self._record("run.system", data)
+            # Once it was said that a paused run uses nothing, there is nothing new to say.
+            self._at_rest = self._orders.halted and data["cpu_percent"] == 0
+
     def _serve(self, seconds: float) -> None:
         """Wait for output, commands, signals or the end, and take what came."""
-        for key, _ in self._selector.select(seconds):
-            descriptor = key.fd
-            if descriptor == self._wake_read:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(descriptor, 4096)
-            elif descriptor in self._streams:
-                self._read(self._streams[descriptor])
+        ready = {key.fd for key, _ in self._selector.select(seconds)}
+        if self._wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake_read, 4096)
+        if ready & self._streams.keys():
+            self._read()
         self._capture.tick(list(self._streams.values()))
 
-    def _read(self, stream: Stream) -> None:
-        lines = stream.read()
-        if lines is None:
+    def _drain(self) -> None:
+        """Take all the output that is there, of processes that write no more."""
+        while any(key.fd in self._streams for key, _ in self._selector.select(0)):
+            self._serve(0)
+
+    def _read(self) -> None:
+        """Read stderr before stdout: a line that a bar was drawn behind is then here when the bar is."""
+        pieces: list[tuple[Stream, str]] = []
+        ended: list[Stream] = []
+        for stream in sorted(self._streams.values(), key=lambda stream: stream.name):
+            text = stream.read()
+            if text is None:
+                ended.append(stream)
+            elif text:
+                pieces.append((stream, text))
+        self._capture.hear(pieces)
+        for stream in ended:
             self._selector.unregister(stream.descriptor)
             del self._streams[stream.descriptor]
-            lines = stream.lines.rest()
-        if lines:
-            self._capture.take(stream.name, lines)
+            self._capture.finish(stream)
 
     def _deliver(self, command: Command) -> None:
         """Called by the listener's thread."""
@@ -218,54 +244,12 @@ class Supervisor:
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._wake_write, b"\0")
 
-    # ---- stopping ----
-
     def _obey(self, target: Target) -> None:
         while self._signals:
-            number = self._signals.pop(0)
-            self._stop(None, signal.Signals(number).name, DEFAULT_GRACE, target)
+            self._orders.stop_for(signal.Signals(self._signals.pop(0)).name, target)
         with contextlib.suppress(queue.Empty):
             while True:
-                command = self._inbox.get_nowait()
-                if command.command != "stop":
-                    reason = f"This run does not know the command {command.command!r}."
-                    self._answer("command.rejected", command, {"reason": reason})
-                else:
-                    self._stop(command, command.by or "request", _grace(command), target)
-
-    def _stop(self, command: Command | None, by: str, grace: float, target: Target) -> None:
-        if self._stopping is not None:
-            # Asked again: whoever asks is out of patience.
-            self._stopping.hurry(time.monotonic())
-            if command is not None:
-                self._answer("command.applied", command, {"step": None, "how": "stopping already"})
-            return
-        # A signal is a command that nobody at the server has asked for.
-        self._command = command or Command(new_command_id(), "stop", {"grace_seconds": grace})
-        self._requested = command is not None
-        self._asked_by = by
-        self._stopping = Stopping(time.monotonic(), grace, cooperative=self._sdk()[0])
-        for action in self._stopping.due(time.monotonic()):
-            self._act(action, target)
-
-    def _act(self, action: str, target: Target) -> None:
-        assert self._command is not None
-        if action == "ask":
-            try:
-                self._commands.send(self._command, time.time())
-            except OSError as problem:
-                self._complain(f"The run cannot be asked to stop: {problem}.")
-            return
-        if self._requested:
-            self._answer("command.applied", self._command, {"step": None, "how": action})
-        if action == "SIGTERM":
-            target.terminate()
-        else:
-            target.tree.kill()
-
-    def _answer(self, type: str, command: Command, details: dict[str, Any]) -> None:
-        if self._folder.claim(command.id):
-            self._record(type, {"id": command.id, "command": command.command, **details})
+                self._orders.take(self._inbox.get_nowait(), target)
 
     # ---- ending ----
 
@@ -278,19 +262,15 @@ class Supervisor:
             self._serve(0.1)
         self._capture.end(list(self._streams.values()))
         how = target.exit()
-        asked = None
-        if self._stopping is not None and self._command is not None:
-            acknowledged = self._folder.claimed(self._command.id)
-            asked = ending.Asked(self._asked_by, acknowledged, self._stopping.sent)
-            if self._requested:
-                self._answer("command.rejected", self._command, {"reason": "The run ended before it saw the command."})
-        data = ending.status(how, asked, self._folder.outcome(), self._capture.last_words)
+        asked = self._orders.asked()
+        self._orders.close()
+        data = ending.status(how, asked, self._folder.outcome(), self._capture.words.text)
         self._status({**data, "processes_left": left})
         return how.shell_code
 
     def _tidy(self, target: Target) -> int | None:
         """End what the run left running; the answer is how many would not end. None where nobody asked for an end."""
-        sent = self._stopping.sent if self._stopping is not None else None
+        sent = self._orders.sent
         if not target.owned and sent not in ("SIGTERM", "SIGKILL"):
             # A process of its own that says it is done may have other things to do, or be about to end.
             return None if sent is None else len(self._until_empty(target))
@@ -343,11 +323,6 @@ class Supervisor:
         if not self._complained:
             self._complained = True
             self._say(text)
-
-
-def _grace(command: Command) -> float:
-    seconds = command.arguments.get("grace_seconds", DEFAULT_GRACE)
-    return float(seconds) if isinstance(seconds, int | float) and 0 <= seconds <= 3600 else DEFAULT_GRACE
 
 
 def forget(folder: SpoolFolder, note: Note) -> None:

@@ -15,6 +15,7 @@ import psutil
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _KILL_SECONDS = 5.0
+_HALT_SECONDS = 2.0
 
 
 def _prctl(option: int, value: int) -> None:
@@ -73,6 +74,25 @@ class Tree:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
 
+    def halt(self) -> int:
+        """Halt every process, all its threads included; the answer is how many go on in spite of that.
+
+        A process may start another one until it is halted itself, so it is looked again until nothing moves.
+        """
+        deadline = time.monotonic() + _HALT_SECONDS
+        while True:
+            going = [process for process in self.members() if not _halted(process)]
+            if not going or time.monotonic() > deadline:
+                return len(going)
+            for process in going:
+                with contextlib.suppress(psutil.Error):
+                    process.suspend()
+            time.sleep(0.002)
+
+    def go_on(self) -> None:
+        """Let the halted processes go on."""
+        self.signal(signal.SIGCONT)
+
     def kill(self) -> int:
         """End everything for good; the answer is how many are left, which is 0 unless the kernel holds on to one."""
         deadline = time.monotonic() + _KILL_SECONDS
@@ -109,6 +129,13 @@ def _alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def _halted(process: psutil.Process) -> bool:
+    try:
+        return process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return True
 
 
 def _reap(pid: int) -> None:

@@ -17,7 +17,8 @@ from pulsetrain.model.trainers import Trainer
 from .registry import Registered, registered
 
 GROUP = "pulsetrain.trainers"
-BUILT_IN = ("pulsetrain.trainers.tabular_gan",)
+BUILT_IN = tuple(f"{GROUP}.{name}" for name in ("tabular_gan", "classifier", "nlu", "finetune", "command"))
+"""In the order in which they are offered."""
 
 
 def load(modules: Sequence[str] = ()) -> tuple[dict[str, Registered], list[Trainer]]:
@@ -33,7 +34,8 @@ def load(modules: Sequence[str] = ()) -> tuple[dict[str, Registered], list[Train
     for name, source in sources.items():
         problem = _attempt(source)
         if problem is not None:
-            broken.append(Trainer(name=name, title=name, available=False, problem=problem))
+            title = Path(name).name if name.endswith(".py") else name
+            broken.append(Trainer(name=name, title=title, available=False, problem=problem))
     return registered(), broken
 
 
@@ -42,9 +44,19 @@ def _attempt(source: Callable[[], object]) -> str | None:
     try:
         with redirect_stdout(sys.stderr):
             source()
-    except (Exception, SystemExit):  # noqa: BLE001  # code of other people may raise anything
-        return f"It cannot be loaded.\n{traceback.format_exc()}"
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # code of other people may raise anything
+        return f"It cannot be loaded.\n{_told(error)}"
     return None
+
+
+def _told(error: BaseException) -> str:
+    """The traceback of `error` from where other people's code begins."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith((__file__, "<frozen importlib")):
+        trace = trace.tb_next
+    if trace is None:
+        return "".join(traceback.format_exception_only(error))
+    return "".join(traceback.format_exception(type(error), error, trace))
 
 
 def _import(module: str) -> object:

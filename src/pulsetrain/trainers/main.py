@@ -15,6 +15,7 @@ import msgspec
 import pulsetrain
 from pulsetrain.model.errors import BadParameters, PulsetrainError, TrainerNotFound, TrainerUnavailable
 from pulsetrain.model.parameters import validate
+from pulsetrain.model.runs import USER_ERROR
 
 from .loading import load
 from .registry import Registered
@@ -35,7 +36,11 @@ def main() -> int:
         specification = _specification()
         trainer = _find(specification)
         parameters = validate(trainer.description.parameters, specification.parameters)
+        if trainer.takes_over:
+            trainer.function(**parameters)
+            return 0
         with pulsetrain.init() as run:
+            run.take_rules(trainer.description.parameters.get("properties", {}))
             if trainer.description.data is None:
                 trainer.function(run, **parameters)
             else:
@@ -43,7 +48,7 @@ def main() -> int:
     except PulsetrainError as problem:
         # The user's own mistake: a sentence says more than a traceback.
         print(f"ERROR: {problem.message} {problem.hint}".rstrip(), file=sys.stderr, flush=True)  # noqa: T201
-        return 1
+        return USER_ERROR
     return 0
 
 
@@ -59,10 +64,11 @@ def _specification() -> Specification:
 
 def _find(specification: Specification) -> Registered:
     found, broken = load(specification.modules)
-    for source in broken:
-        print(f"{source.name}: {source.problem}", file=sys.stderr, flush=True)  # noqa: T201
     trainer = found.get(specification.trainer)
     if trainer is None:
+        # It may be in one of those; otherwise they are no concern of this run.
+        for source in broken:
+            print(f"{source.name}: {source.problem}", file=sys.stderr, flush=True)  # noqa: T201
         known = ", ".join(sorted(found)) or "none"
         raise TrainerNotFound(f"There is no trainer {specification.trainer!r}. Known: {known}.")
     if trainer.description.problem is not None:

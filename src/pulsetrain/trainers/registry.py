@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
+from pulsetrain.model.formats import TAKEN
 from pulsetrain.model.runs import Resources
 from pulsetrain.model.trainers import Trainer
 
@@ -46,6 +47,11 @@ class Advanced:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """A text that may have several lines."""
+
+
+@dataclass(frozen=True)
 class Registered:
     """A trainer that can run: its description and its function."""
 
@@ -53,6 +59,8 @@ class Registered:
     function: Callable[..., Any]
     predictor: str | None = None
     """`module:function` that loads its models."""
+    takes_over: bool = False
+    """Whether its function turns the process into another program, and so gets no run."""
 
 
 class Predictor(Protocol):
@@ -80,14 +88,19 @@ def trainer(
     install: str = "",
     predictor: str | None = None,
     resources: Resources | None = None,
+    takes_over: bool = False,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the trainer `name`.
 
-    It is called as `function(run, data, **parameters)`, `data` being the path of the chosen data set, or as
-    `function(run, **parameters)` when `data` is None. `summary` is by default the first line of its docstring. While a
-    module in `needs` is missing the trainer is shown as unavailable, with `install` as what to do.
+    `data` says which data sets it takes: "table" (or "csv") any that `tables.read_table` reads (CSV, JSON Lines,
+    Parquet), "jsonl" JSON Lines alone. It is called as `function(run, data, **parameters)`, `data` being the path of
+    the chosen data set, or as `function(run, **parameters)` when `data` is None. `summary` is by default the first
+    line of its docstring. While a module in `needs` is missing the trainer is shown as unavailable, with `install`
+    as what to do.
     `predictor` is `module:function`: the function loads a model that this trainer made (`load(path) -> Predictor`) when
     somebody asks it for predictions. `resources` are what a run takes of a machine; a core, if nothing is said.
+    With `takes_over`, the function is called without a run, as `function(**parameters)`: it replaces the process by
+    another program, whose output is captured as it stands.
     Raises TypeError or ValueError where the signature cannot become a form.
     """
 
@@ -95,6 +108,8 @@ def trainer(
         known = _registered.get(name)
         if known is not None and known.function.__module__ != function.__module__:
             raise ValueError(f"The trainer {name!r} is registered already, by {known.function.__module__}.")
+        if data not in (None, *TAKEN):
+            raise ValueError(f"The trainer {name!r} takes data {data!r}; known: {', '.join(TAKEN)}.")
         missing = [module for module in needs if importlib.util.find_spec(module) is None]
         problem = f"{', '.join(missing)} is not installed. {install}".strip() if missing else None
         documentation = (inspect.getdoc(function) or "").partition("\n")[0]
@@ -110,7 +125,7 @@ def trainer(
             predicts=predictor is not None,
             resources=resources or Resources(),
         )
-        _registered[name] = Registered(description, function, predictor)
+        _registered[name] = Registered(description, function, predictor, takes_over)
         return function
 
     return register
@@ -165,8 +180,12 @@ def _property(name: str, hint: Any) -> dict[str, Any]:
                 rule |= {"description": mark.text} | ({"title": mark.title} if mark.title else {})
             case Advanced():
                 rule["x-advanced"] = True
+            case Lines():
+                rule["x-lines"] = True
             case _:
-                raise TypeError(f"The parameter {name!r} has a mark that is no Range, Help or Advanced: {mark!r}.")
+                raise TypeError(
+                    f"The parameter {name!r} has a mark that is no Range, Help, Lines or Advanced: {mark!r}."
+                )
     return rule
 
 

@@ -97,6 +97,8 @@ class Line(msgspec.Struct, frozen=True):
     stream: Literal["stdout", "stderr", "pulsetrain"] = "stdout"
     time: UnixSeconds | None = None
     level: Literal["debug", "info", "warning", "error"] | None = None
+    rank: Count | None = None
+    """Which of many processes of one run printed it, where that is known."""
 
 
 class RunLog(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> dict[str, bytes]:
-    """File name → JSON Schema: the envelope, the data of each event type, the folded run, a batch of records, a report."""
+    """File name → JSON Schema: the envelope, the data of each event type, the folded run, a batch, a report."""
     kinds: dict[str, Any] = {"event": Event, "run": Run, "records": Batch, "report": Report, **EVENT_DATA}
     return {f"{name}.json": _file(name, kind) for name, kind in kinds.items()}
 

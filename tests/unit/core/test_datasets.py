@@ -108,6 +108,6 @@ def test_a_file_that_kills_its_reader_is_a_bad_table(tmp_path: Path, monkeypatch
     async def body() -> None:
         [facts] = await workers.describe_tables([tmp_path / "x.csv"])
         with pytest.raises(BadTable, match="ended with code 9"):
-            workers.counts(facts)
+            facts.sound()
 
     asyncio.run(body())

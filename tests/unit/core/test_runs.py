@@ -141,3 +141,37 @@ def test_what_is_not_there_cannot_be_stopped(tmp_path: Path) -> None:
             await runs.stop("r_aaaaaaaaaa", grace_seconds=-1)
 
     play(tmp_path, scenario)
+
+
+def test_a_note_is_answered_in_the_same_commit_at_the_last_step(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs) -> None:
+        run = (await runs.register(RegisterRequest(["x"]), by="test")).run
+        rows = {"step": [3, 7], "time": [1.0, 2.0], "values": {"loss": [0.5, 0.4]}}
+        await log.append(lambda _: [NewEvent("run.metrics", rows, run.id)])
+        id, cursor = await runs.command(run.id, "note", {"text": " a good one "}, by="me")
+        _, events = await log.run_events(run.id, ["command.requested", "command.applied"])
+        asked, answered = events
+        assert asked.data == {"id": id, "command": "note", "arguments": {"text": "a good one"}, "by": "me"}
+        assert (answered.data["id"], answered.data["step"], answered.seq) == (id, 7, cursor.seq)
+        assert (await runs.get(run.id))[0].commands == []
+
+    play(tmp_path, scenario)
+
+
+def test_a_pause_is_one_request_and_a_value_out_of_range_none(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs) -> None:
+        run = (await runs.register(RegisterRequest(["x"]), by="test")).run
+        await log.append(lambda _: [NewEvent("run.status", {"state": "running"}, run.id)])
+        first, _ = await runs.command(run.id, "pause", {}, by="me")
+        second, _ = await runs.command(run.id, "pause", {}, by="you")
+        assert first == second
+        controls = {"controls": [{"name": "lr", "value": 0.1, "type": "number", "maximum": 1}], "actions": []}
+        await log.append(lambda _: [NewEvent("run.controls", controls, run.id)])
+        with pytest.raises(BadParameters, match="at most 1, not 2"):
+            await runs.command(run.id, "set", {"name": "lr", "value": 2}, by="me")
+        with pytest.raises(BadParameters):
+            await runs.command(run.id, "sample", {}, by="me")
+        known, _ = await runs.get(run.id)
+        assert [command.command for command in known.commands] == ["pause"]
+
+    play(tmp_path, scenario)

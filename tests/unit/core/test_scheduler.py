@@ -1,8 +1,9 @@
-"""The oldest waiting run takes the next free slot, and a start that fails is told."""
+"""Who waits starts in its turn with what it was given, and a start that fails is told."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,11 +12,16 @@ import pytest
 
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core.artifacts import Artifacts
+from pulsetrain.core.line import QueueMove
+from pulsetrain.core.preparation import Preparation
 from pulsetrain.core.runs import Runs, StartRequest, token_digest
 from pulsetrain.core.scheduler import Scheduler
 from pulsetrain.core.trainers import Trainers
-from pulsetrain.model.errors import DatasetNotFound
+from pulsetrain.model.errors import DatasetNotFound, DoesNotFit, RunNotQueued
 from pulsetrain.model.events import NewEvent
+from pulsetrain.model.queue import Gpu, Machine
+from pulsetrain.model.resources import Wanted
+from pulsetrain.model.runs import Resources
 from pulsetrain.model.trainers import Trainer
 from pulsetrain.ports import Launch
 
@@ -47,8 +53,19 @@ class Launches:
 Scenario = Callable[[SqliteLog, Runs, Launches], Awaitable[None]]
 
 
-def play(tmp_path: Path, scenario: Scenario, *, slots: int = 1) -> None:
-    def dataset_path(id: str) -> Path:
+class SystemClock:
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+ROOMY = Machine(cores=4, memory_bytes=2**30, gpus=(Gpu(0), Gpu(1)), slots=8)
+
+
+def play(tmp_path: Path, scenario: Scenario, *, slots: int = 1, machine: Machine | None = None) -> None:
+    def dataset_path(id: str, digest: str | None) -> Path:
         if id == "gone.csv":
             raise DatasetNotFound("There is no data set 'gone.csv'.")
         return tmp_path / id
@@ -56,19 +73,15 @@ def play(tmp_path: Path, scenario: Scenario, *, slots: int = 1) -> None:
     async def main() -> None:
         log = await SqliteLog.open(tmp_path / "log.db")
         executor = Launches()
-        scheduler = Scheduler(
-            log,
-            executor,
-            Artifacts(tmp_path / "runs", 10**6),
-            folder=tmp_path / "runs",
-            dataset_path=dataset_path,
-            slots=slots,
-            cores_per_run=2,
-        )
+        artifacts = Artifacts(tmp_path / "runs", 10**6)
+        preparation = Preparation(tmp_path / "runs", artifacts, dataset_path=dataset_path)
+        has = machine or Machine(cores=64, memory_bytes=2**36, slots=slots)
+        scheduler = Scheduler(log, SystemClock(), executor, preparation, has, manages_gpus=bool(has.gpus))
         executor.scheduler = scheduler
-        scheduler.start()
+        await scheduler.start()
+        gan = Trainer("gan", "GAN", data="csv", resources=Resources(cores=2))
         try:
-            await scenario(log, Runs(log, Trainers([Trainer("gan", "GAN", data="csv")])), executor)
+            await scenario(log, Runs(log, Trainers([gan]), machine=has), executor)
         finally:
             await scheduler.close()
             await log.close()
@@ -183,3 +196,104 @@ def test_a_run_of_which_nothing_is_left_frees_its_slot(tmp_path: Path) -> None:
 
     play(tmp_path, before)
     play(tmp_path, after)
+
+
+def visible(launch: Launch) -> str | None:
+    return launch.environment.get("CUDA_VISIBLE_DEVICES")
+
+
+def test_a_run_sees_the_gpus_that_it_was_given_and_others_those_that_nobody_holds(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        async def launch(**wanted: object) -> Launch:
+            await runs.start(StartRequest("gan", "a.csv", resources=Wanted(**{"cores": 0.5, **wanted})), by="test")  # type: ignore[arg-type]
+            return await executor.started.get()
+
+        modest = await launch()
+        assert visible(modest) == "0,1"
+        named = await launch(gpu_indices=[1])
+        assert visible(named) == "1"
+        assert visible(await launch()) == "0", "what another run holds is not lent"
+        assert visible(await launch(gpus=1)) == "0"
+        assert visible(await launch()) == ""
+        await ended(log, named.run)
+        assert visible(await launch(gpus=1)) == "1"
+
+    play(tmp_path, scenario, machine=ROOMY)
+
+
+def test_after_a_restart_it_is_known_who_holds_which_gpu(tmp_path: Path) -> None:
+    async def before(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        await runs.start(StartRequest("gan", "a.csv", resources=Wanted(gpus=1)), by="test")
+        assert visible(await executor.started.get()) == "0"
+
+    async def after(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        await runs.start(StartRequest("gan", "a.csv", resources=Wanted(gpus=1)), by="test")
+        assert visible(await executor.started.get()) == "1"
+
+    play(tmp_path, before, machine=ROOMY)
+    play(tmp_path, after, machine=ROOMY)
+
+
+def test_what_can_never_fit_is_refused(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        for wanted in (Wanted(cores=5), Wanted(memory_bytes=2**31), Wanted(gpus=3), Wanted(gpu_indices=[2])):
+            with pytest.raises(DoesNotFit):
+                await runs.start(StartRequest("gan", "a.csv", resources=wanted), by="test")
+        assert log.view().tail == 0
+
+    play(tmp_path, scenario, machine=ROOMY)
+
+
+def test_waiting_runs_are_moved_and_told_where_they_stand(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        first = (await runs.start(StartRequest("gan", "a.csv"), by="test"))[0].id
+        await executor.started.get()
+        a, b, c, d = [(await runs.start(StartRequest("gan", "a.csv"), by="test"))[0].id for _ in range(4)]
+        assert executor.scheduler is not None
+        line = executor.scheduler.line
+        await line.move(c, QueueMove(before=b))
+        await line.move(a, QueueMove(after=d))
+        await line.move(d, QueueMove(priority=5))
+        assert [one.run for one in line.page().waiting] == [d, c, b, a]
+        await position(log, a, 4)
+        with pytest.raises(RunNotQueued):
+            await line.move(first, QueueMove(priority=1))
+        await ended(log, first)
+        assert (await executor.started.get()).run == d
+        await position(log, d, None)
+        await position(log, c, 1)
+
+    play(tmp_path, scenario)
+
+
+async def position(log: SqliteLog, run: str, wanted: int | None) -> None:
+    """Wait for the run to be told that it stands at `wanted`."""
+    moved = asyncio.Event()
+    log.on_commit(lambda _: moved.set())
+    while True:
+        _, known = await log.run(run)
+        assert known is not None
+        if known.progress is not None and known.progress.queue_position == wanted:
+            return
+        await moved.wait()
+        moved.clear()
+
+
+def test_a_paused_run_gives_back_its_slot_and_its_cores_but_not_its_memory(tmp_path: Path) -> None:
+    async def scenario(log: SqliteLog, runs: Runs, executor: Launches) -> None:
+        half = Wanted(cores=4, memory_bytes=2**29)
+        one, two = [(await runs.start(StartRequest("gan", "a.csv", resources=half), by="test"))[0].id for _ in "ab"]
+        big = (await runs.start(StartRequest("gan", "a.csv", resources=Wanted(memory_bytes=2**30)), by="test"))[0].id
+        assert (await executor.started.get()).run == one
+        await log.append(lambda _: [NewEvent("run.status", {"state": "running"}, one)])
+        await log.append(lambda _: [NewEvent("run.status", {"state": "paused"}, one)])
+        assert (await executor.started.get()).run == two
+        await ended(log, two)
+        await position(log, big, 1)
+        assert executor.scheduler is not None
+        [waiting] = executor.scheduler.line.page().waiting
+        assert "1 GiB of memory (0.5 GiB free)" in waiting.reason
+        await ended(log, one)
+        assert (await executor.started.get()).run == big
+
+    play(tmp_path, scenario, machine=ROOMY)

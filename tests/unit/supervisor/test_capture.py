@@ -40,7 +40,7 @@ def test_lines_metrics_and_progress(tmp_path: Path) -> None:
     assert lines[-1]["level"] == "error"
     assert printed.metrics() == [(1, {"generator_loss": 1.25})]
     assert printed.records("run.progress")[0][3]["epochs"] == 4
-    assert printed.capture.last_words == "ERROR: no more paper"
+    assert printed.capture.words.text == "ERROR: no more paper"
 
 
 def test_numbers_that_the_sdk_logs_are_not_read_from_the_output_as_well(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_bar_is_read_while_it_is_drawn(tmp_path: Path) -> None:
     printed = Printed(tmp_path, (False, False, False))
     stream = Stream(-1, "stderr", None)
     stream.lines.feed("\r 10%|#         | 10/100 [00:01<00:09, 10.00it/s, loss=0.5]")
-    printed.capture.tick([stream])
+    printed.capture.look([stream])
     assert printed.metrics() == [(10, {"loss": 0.5})]
     assert printed.records("run.log") == []
 
@@ -80,4 +80,4 @@ def test_the_last_line_of_a_traceback_is_why(tmp_path: Path) -> None:
     trace = ["Traceback (most recent call last):", '  File "x.py", line 1, in <module>', "ValueError: bad"]
     printed.capture.take("stderr", trace)
     printed.capture.take("stdout", ["cleaning up"])
-    assert printed.capture.last_words == "ValueError: bad"
+    assert printed.capture.words.text == "ValueError: bad"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -26,6 +27,11 @@ class RecordingRun:
         self.progresses: list[dict[str, Any]] = []
         self.artifacts: dict[str, str] = {}
         self.asked = 0
+        self.values: dict[str, Any] = {}
+        """What `param` answers, where it is not the default: what somebody has set."""
+        self.judged: dict[str, float] = {}
+        self.actions: dict[str, Callable[[], None]] = {}
+        self.tables: dict[str, tuple[list[str], list[Any]]] = {}
         self.stop_when: Callable[[RecordingRun], bool] = lambda run: False
 
     @property
@@ -33,9 +39,27 @@ class RecordingRun:
         self.asked += 1
         return self.stop_when(self)
 
+    def param(self, name: str, default: Any = None, **bounds: Any) -> Any:
+        return self.values.get(name, default)
+
+    def on(self, action: str, function: Callable[[], None]) -> None:
+        self.actions[action] = function
+
+    def settle(self, *names: str) -> None:
+        self.actions = {}
+
+    def clock(self) -> float:
+        return time.monotonic()
+
+    def table(self, name: str, columns: list[str], rows: list[Any]) -> None:
+        self.tables[name] = (columns, rows)
+
     def log(self, values: dict[str, float], step: int | None = None) -> None:
         assert step is not None
-        self.metrics[step] = values
+        if any(name.startswith("quality/") for name in values):
+            self.judged = values
+        else:
+            self.metrics[step] = values
 
     def stage(self, name: str, index: int | None = None, of: int | None = None) -> None:
         self.stages.append((name, index, of))

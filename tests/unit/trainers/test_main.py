@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pulsetrain.model.runs import USER_ERROR
+
 MODULE = """
 from pathlib import Path
 from typing import Annotated
@@ -64,7 +66,7 @@ def test_it_calls_the_trainer_with_a_run(tmp_path: Path) -> None:
 )
 def test_a_mistake_of_the_user_is_one_line(tmp_path: Path, change: dict[str, Any], said: str) -> None:
     done = ran(tmp_path, **change)
-    assert done.returncode == 1
+    assert done.returncode == USER_ERROR
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
+import pulsetrain
 from pulsetrain.trainers.registry import Advanced, Help, Range, registered, schema_of, trainer
 
 
@@ -128,3 +130,16 @@ def test_a_broken_module_is_reported_and_breaks_nothing(tmp_path: Path, source: 
     assert said in found["broken_trainers"]["problem"]
     assert "Traceback" in found["broken_trainers"]["problem"]
     assert "ModuleNotFoundError" in found["missing_trainers"]["problem"]
+
+
+def test_it_says_which_code_a_trainer_is(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import pulsetrain\n@pulsetrain.trainer('mine')\ndef train(run): ...\n")
+    assert described("--trainers", str(tmp_path / "mine.py"))["mine"]["code"] is None
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "mine.py"], [*identity, "commit", "-qm", "one"]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    code = described("--trainers", str(tmp_path / "mine.py"))["mine"]["code"]
+    assert re.fullmatch("[0-9a-f]{40}", code)
+    (tmp_path / "mine.py").write_text("import pulsetrain\n@pulsetrain.trainer('mine')\ndef train(run): pass\n")
+    assert described("--trainers", str(tmp_path / "mine.py"))["mine"]["code"] == f"{code}+changes"
+    assert described()["tabular-gan"]["code"] == f"pulsetrain {pulsetrain.__version__}"

@@ -63,6 +63,7 @@ export interface Property {
   exclusiveMaximum?: number;
   enum?: (string | number)[];
   "x-advanced"?: boolean;
+  "x-lines"?: boolean;
 }
 
 export interface Trainer {

@@ -66,6 +66,11 @@ class LocalExecutor:
         folder = self._folder / run
         return _read_pid(folder) if _alive(folder, run) else None
 
+    def is_gone(self, run: str) -> bool:
+        """Whether the run had a supervisor here and has it no longer. One that lives would hold what it has noted."""
+        folder = self._folder / run
+        return (folder / "spool" / "run.json").is_file() and not _alive(folder, run)
+
     async def close(self) -> None:
         """Stop watching. The supervisors and their runs go on."""
         self._closing = True

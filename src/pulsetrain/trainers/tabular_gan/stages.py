@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -34,6 +35,9 @@ MIN_BATCHES = 20
 HELD_OUT = 0.2
 MAX_HELD_OUT = 20_000
 MAX_EVALUATED = 20_000
+MAX_GLANCED = 2_000
+"""Rows that are judged when somebody asks for it in the middle of the training."""
+SAMPLED = 10
 CHECKPOINT_SECONDS = 10.0
 ARTIFACT_SECONDS = 60.0
 _SHARES = {"Prepare data": (0.0, 4.0), "Train": (4.0, 88.0), "Evaluate": (88.0, 97.0), "Export": (97.0, 100.0)}
@@ -51,7 +55,10 @@ class Stages:
         self.data = data
         self.settings = settings
         self.device = _device(settings.device)
+        self.epochs = settings.epochs
         self.progress = Progress(run, settings.epochs)
+        self._aside = 0.0
+        """Seconds of the training that were spent on what somebody asked for."""
 
     def go(self) -> None:
         """Run the stages; return early, with a checkpoint saved, when the run was asked to stop."""
@@ -126,16 +133,17 @@ class Stages:
     def train(self) -> None:
         """Epoch after epoch; checkpoints on the way, at the end, and when the run is asked to stop."""
         self._begin("Train")
-        gan, epochs = self.gan, self.settings.epochs
+        gan = self.gan
         self.progress.later_seconds = _later_seconds(self.learnt)
+        self._offer()
         saved = sent = time.monotonic()
-        while gan.epoch < epochs:
-            begun, from_batch = time.perf_counter(), gan.batch
-            epoch = gan.train(gan.epoch / epochs, lambda: self.run.should_stop)
+        while gan.epoch < self.epochs:
+            begun, aside, from_batch = self.run.clock(), self._aside, gan.batch
+            epoch = gan.train(gan.epoch / self.epochs, self._safe_point)
             if epoch is None:
                 self._save_checkpoint(send=True)
                 raise Stopped
-            seconds = time.perf_counter() - begun
+            seconds = self.run.clock() - begun - (self._aside - aside)
             share = 1 - from_batch / len(gan.real_scores)
             self._tell(epoch, gan.real_scores.numel() * share / seconds, seconds / share)
             now = time.monotonic()
@@ -143,15 +151,69 @@ class Stages:
                 send = now - sent > ARTIFACT_SECONDS
                 self._save_checkpoint(send=send)
                 saved, sent = now, now if send else sent
+        self.run.settle()
         self._save_checkpoint(send=True)
 
     def _tell(self, epoch: Epoch, rows_per_second: float, seconds: float) -> None:
         done = self.gan.epoch
         self.run.log({**msgspec.structs.asdict(epoch), "rows_per_second": rows_per_second}, step=done)
         low, high = _SHARES["Train"]
-        self.progress.epoch(done, seconds, low + (high - low) * done / self.settings.epochs, rows_per_second)
-        if done % max(1, self.settings.epochs // 20) == 0 or done == 1:
-            _say(f"{done:,} of {self.settings.epochs:,} epochs are done.")
+        # The number of epochs may have been set below what is done.
+        self.progress.epochs = epochs = max(self.epochs, done)
+        self.progress.epoch(done, seconds, low + (high - low) * done / epochs, rows_per_second)
+        if done % max(1, epochs // 20) == 0 or done == 1:
+            _say(f"{done:,} of {epochs:,} epochs are done.")
+
+    # ---- what somebody may ask for meanwhile ----
+
+    def _offer(self) -> None:
+        """Let the training be steered, and asked for what it can do in the middle of it."""
+        self._steer()
+        self.run.on("checkpoint", self._beside(lambda: self._save_checkpoint(send=True)))
+        self.run.on("evaluate", self._beside(self._glance))
+        self.run.on("sample", self._beside(self._show_rows))
+
+    def _safe_point(self) -> bool:
+        self._steer()
+        return self.run.should_stop
+
+    def _steer(self) -> None:
+        self.gan.learning_rate = self.run.param("learning_rate", self.settings.learning_rate)
+        self.epochs = self.run.param("epochs", self.settings.epochs)
+
+    def _beside(self, work: Callable[[], None]) -> Callable[[], None]:
+        """`work`, whose time is not the training's."""
+
+        def timed() -> None:
+            begun = self.run.clock()
+            try:
+                work()
+            finally:
+                self._aside += self.run.clock() - begun
+
+        return timed
+
+    def _glance(self) -> None:
+        """How good the rows would be if the training ended now."""
+        model = self._model()
+        rows = model.sample(min(self.learnt.height, MAX_GLANCED), self.settings.seed)
+        found = self._judge(rows, self.learnt.head(MAX_GLANCED), lambda _: self._check_stop())
+        overall, told, useful = found["overall"], found["detection"], found["utility"]
+        figures = {
+            "overall": overall,
+            "detection_auc": told and told["auc"],
+            "utility": useful and useful["synthetic"],
+            "duplicates": found["duplicates"]["share"],
+        }
+        known = {f"quality/{name}": value for name, value in figures.items() if value is not None}
+        self.run.log(known, step=self.gan.epoch)
+        _say(f"After {self.gan.epoch:,} epochs: " + ", ".join(f"{name} {value:.3f}" for name, value in known.items()))
+
+    def _show_rows(self) -> None:
+        """Some synthetic rows as they would be if the training ended now."""
+        frame = self._model().sample(SAMPLED, self.gan.epoch)
+        self.run.table("Synthetic rows", frame.columns, frame.rows())
+        _say(f"{SAMPLED} synthetic rows after {self.gan.epoch:,} epochs are shown.")
 
     def _save_checkpoint(self, *, send: bool) -> None:
         path = self.run.dir / "checkpoint.pt"
@@ -164,8 +226,7 @@ class Stages:
     def evaluate(self) -> None:
         """Measure synthetic rows against real ones that the network never saw."""
         self._begin("Evaluate")
-        about = {"trainer": "tabular-gan", "dataset": self.data.name, "rows": self.learnt.height}
-        self.model = Model.of(self.gan, self.transform, self.encoded, {**about, "epochs": self.gan.epoch})
+        self.model = self._model()
         synthetic = self.model.sample(min(self.learnt.height, MAX_EVALUATED), self.settings.seed)
         parts = ["columns", "pairs", "detection", "utility", "duplicates"]
 
@@ -173,13 +234,19 @@ class Stages:
             self._check_stop()
             self._show("Evaluate", parts.index(name) / len(parts))
 
-        labels = tuple(column.name for column in self.transform.columns if isinstance(column, Label))
-        self.report = quality.report(
-            self.learnt,
+        self.report = self._judge(synthetic, self.learnt, on_part)
+
+    def _model(self) -> Model:
+        about = {"trainer": "tabular-gan", "dataset": self.data.name, "rows": self.learnt.height}
+        return Model.of(self.gan, self.transform, self.encoded, {**about, "epochs": self.gan.epoch})
+
+    def _judge(self, synthetic: pl.DataFrame, learnt: pl.DataFrame, on_part: quality.Part) -> dict[str, Any]:
+        return quality.report(
+            learnt,
             self.held_out,
             synthetic,
             target=self.settings.target,
-            leave_out=labels,
+            leave_out=tuple(column.name for column in self.transform.columns if isinstance(column, Label)),
             notes=(*self.table.warnings, *self.transform.notes()),
             seed=self.settings.seed,
             on_part=on_part,
@@ -213,7 +280,7 @@ class Stages:
 
     def _check_stop(self) -> None:
         if self.run.should_stop:
-            raise Stopped
+            raise Stopped("The run was asked to stop.")
 
 
 def split(frame: pl.DataFrame, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -65,11 +65,12 @@ class Gan:
 
         What was done before the stop is kept: the next call goes on with the batch that was due.
         """
-        self.rate = self.learning_rate * decay(progress)
         batches, rows = self.real_scores.shape
         while self.batch < batches:
             if should_stop():
                 return None
+            # At each step: whoever is asked there may have changed it.
+            self.rate = self.learning_rate * decay(progress)
             self.losses += self._step(self.conditions.draw(rows, self.random, even_out=True))
             self.batch += 1
         generator_loss, critic_loss = (self.losses / batches).tolist()

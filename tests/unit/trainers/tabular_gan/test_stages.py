@@ -12,6 +12,7 @@ import torch
 from pulsetrain.model.errors import BadParameters, BadTable
 from pulsetrain.tables.read import read_table
 from pulsetrain.trainers.tabular_gan import train
+from pulsetrain.trainers.tabular_gan.predict import load
 from pulsetrain.trainers.tabular_gan.stages import Stages
 from pulsetrain.trainers.tabular_gan.trainer import STAGES, Settings
 
@@ -121,6 +122,55 @@ def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(start: Start
             assert values[name] == whole.metrics[step][name], (step, name)
     for name in ("synthetic.csv", "report.json"):
         assert (second.dir / name).read_bytes() == (whole.dir / name).read_bytes(), name
+
+
+def test_epochs_and_learning_rate_can_be_changed_on_the_way(start: Start, wine: Path) -> None:
+    """More epochs, then fewer than are done: it ends with the epoch; progress and rate follow."""
+    run = start("run")
+
+    def steer(run: Any) -> bool:
+        done = max(run.metrics, default=0)
+        run.values = {"epochs": 8 if done < 5 else 2, "learning_rate": 1e-3 if done < 2 else 1e-5}
+        rates[done] = stages.gan.rate
+        return False
+
+    rates: dict[int, float] = {}
+    run.stop_when = lambda run: bool(run.stages) and run.stages[-1][0] == "Train" and steer(run)
+    stages = Stages(run, wine, Settings(epochs=3, seed=1, device="cpu"))
+    stages.prepare()
+    stages.train()
+    assert list(run.metrics) == [1, 2, 3, 4, 5, 6]
+    shown = [(progress["epoch"], progress["epochs"]) for progress in run.progresses if progress.get("rate")]
+    assert shown == [(1, 8), (2, 8), (3, 8), (4, 8), (5, 8), (6, 6)]
+    assert rates[1] > 5e-4 and rates[3] < 1e-5
+    percents = [progress["percent"] for progress in run.progresses]
+    assert percents == sorted(percents)
+    assert run.actions == {}, "what has no effect any more is not offered"
+
+
+def test_it_saves_evaluates_and_samples_on_request_without_a_trace_in_the_training(start: Start, wine: Path) -> None:
+    asked, quiet = start("asked"), start("quiet")
+
+    def ask(run: Any) -> bool:
+        if len(run.metrics) == 1 and run.actions and not run.tables:
+            run.actions["sample"]()
+            run.actions["checkpoint"]()
+            run.actions["evaluate"]()
+        return False
+
+    asked.stop_when = ask
+    weights = []
+    for run in (asked, quiet):
+        stages = Stages(run, wine, Settings(epochs=3, seed=1, device="cpu"))
+        stages.prepare()
+        stages.train()
+        weights.append(stages.gan.generator_steps.weights)
+    assert torch.equal(*weights)
+    columns, rows = asked.tables["Synthetic rows"]
+    assert (len(columns), len(rows)) == (14, 10)
+    assert {row[-1] for row in rows} <= {"class_0", "class_1", "class_2"}
+    assert 0 < asked.judged["quality/overall"] < 1
+    assert asked.artifacts["checkpoint.pt"] == "checkpoint"
 
 
 def test_the_seed_decides(start: Start, wine: Path) -> None:
@@ -236,3 +286,13 @@ def test_it_trains_on_cuda(start: Start, wine: Path) -> None:
     run = start("run")
     train(run, wine, epochs=2, device="cuda")
     assert len(run.artifacts) == 4
+
+
+def test_its_model_answers_with_rows(trained: Any) -> None:
+    maker = load(trained.dir / "model.pt")
+    [first, again] = maker.predict([{"rows": 3, "seed": 4}, {"rows": 3, "seed": 4}])
+    assert first == again
+    assert len(first["prediction"]) == 3
+    assert set(first["prediction"][0]) == set(pl.read_csv(trained.dir / "synthetic.csv").columns)
+    with pytest.raises(BadParameters, match="Row 2: 'rows'"):
+        maker.predict([{"rows": 1}, {"rows": 0}])

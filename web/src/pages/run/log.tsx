@@ -82,7 +82,10 @@ function Line({ line, marked }: { line: SeqLine; marked: boolean }): ReactNode {
     <li className="log-line" data-testid="log-line" data-level={level ?? undefined} data-stream={line.stream} data-marked={marked || undefined}>
       <time>{clock(line.time)}</time>
       <b>{level === null || level === "info" || level === "debug" ? "" : level === "warning" ? "WARN" : "ERROR"}</b>
-      <span>{line.text}</span>
+      <span>
+        {typeof line.rank === "number" && <i className="faint">rank {line.rank} </i>}
+        {line.text}
+      </span>
     </li>
   );
 }

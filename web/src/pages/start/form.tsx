@@ -103,7 +103,9 @@ function Fields({ trainer, dataset }: { trainer: Trainer; dataset: Dataset | nul
       {trainer.problem && (
         <div className="notice warn">
           <TriangleAlert className="icon" aria-hidden />
-          <p>{trainer.problem}</p>
+          <pre className="trainer-problem" data-testid="trainer-problem">
+            {trainer.problem}
+          </pre>
         </div>
       )}
       {start.isError && <Problem error={start.error} testid="start-error" />}
@@ -160,6 +162,17 @@ function Input({ field, text, onText }: { field: Field; text: string; onText: (t
             <option key={String(choice)}>{String(choice)}</option>
           ))}
         </select>
+      ) : property["x-lines"] ? (
+        <textarea
+          {...shared}
+          className="input lines"
+          rows={Math.min(8, 1 + text.split("\n").length)}
+          spellCheck={false}
+          autoComplete="off"
+          placeholder={field.required ? "" : "Not set"}
+          value={text}
+          onChange={(event) => onText(event.target.value)}
+        />
       ) : (
         <input
           {...shared}

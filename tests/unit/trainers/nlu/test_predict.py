@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pulsetrain.model.errors import BadParameters
+from pulsetrain.trainers.nlu.assistant import assistant_examples
+from pulsetrain.trainers.nlu.predict import NluPredictor, load
+from pulsetrain.trainers.nlu.scores import accuracy
+from pulsetrain.trainers.registry import Predictor
+
+
+@pytest.fixture(scope="module")
+def model(trained: Any) -> NluPredictor:
+    return load(trained.dir / "model.npz")
+
+
+def test_a_sentence_of_nobody_is_understood(model: NluPredictor) -> None:
+    text = "Please switch on the light in the playroom"
+    answer = model.predict([{"text": text}])[0]
+    assert answer["prediction"] == "control_lights"
+    assert answer["confidence"] == max(answer["intents"].values()) > 0.5
+    assert next(iter(answer["intents"])) == "control_lights"
+    assert len(answer["intents"]) == 5
+    assert sum(answer["intents"].values()) == pytest.approx(1)
+    assert answer["entities"] == [{"start": 34, "end": 42, "label": "room", "text": "playroom"}]
+
+
+def test_many_rows_are_answered_as_one_by_one(model: NluPredictor) -> None:
+    rows = [{"text": example["text"]} for example in assistant_examples()[:100]]
+    together = model.predict(rows)
+    for row, answer in zip(rows, together, strict=True):
+        alone = model.predict([row])[0]
+        assert alone["prediction"] == answer["prediction"]
+        assert alone["entities"] == answer["entities"]
+        assert alone["confidence"] == pytest.approx(answer["confidence"], rel=1e-5)
+        assert all(row["text"][one["start"] : one["end"]] == one["text"] for one in answer["entities"])
+    assert model.predict([]) == []
+
+
+def test_what_was_learnt_is_known(model: NluPredictor) -> None:
+    examples = assistant_examples()
+    answers = [answer["prediction"] for answer in model.predict([{"text": one["text"]} for one in examples])]
+    assert (accuracy([one["intent"] for one in examples], answers) or 0) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({}, "Row 2 has no text."),
+        ({"text": 3}, "Row 2 has no text."),
+        ({"text": " \n"}, "Row 2 has no text."),
+        ("hello", "Row 2 has no text."),
+        ({"text": "a " * 1001}, "The text of row 2 has more than 1,000 words"),
+    ],
+)
+def test_a_bad_row_is_named(model: NluPredictor, row: Any, said: str) -> None:
+    with pytest.raises(BadParameters, match=said):
+        model.predict([{"text": "good"}, row])
+
+
+def test_texts_in_which_nothing_is_known_get_an_answer(model: NluPredictor) -> None:
+    for text in ("…", "東京", "zzz qqq", "🎉"):
+        answer = model.predict([{"text": text}])[0]
+        assert 0 < answer["confidence"] < 0.9, text
+
+
+def test_its_input_is_described_with_examples_that_it_takes(model: NluPredictor) -> None:
+    known: Predictor = model
+    assert len(known.input["examples"]) == 3
+    for row in known.input["examples"]:
+        jsonschema.validate(row, known.input)
+        assert known.predict([row])[0]["prediction"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({}, known.input)
+
+
+def test_another_file_is_no_model(trained: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty.npz").write_bytes(b"")
+    for path in (tmp_path / "empty.npz", trained.dir / "report.json", trained.dir / "checkpoint.npz"):
+        with pytest.raises(BadParameters, match=f"{path.name} is not a model of nlu-train"):
+            load(path)
