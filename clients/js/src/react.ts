@@ -18,8 +18,8 @@ import type { Connection, Transport } from "./sources/source.ts";
 import type { Event, Run } from "./types.ts";
 
 /** All that folds into a run but its log lines, which are many. */
-const OF_RUNS = ["created", "status", "lease", "stage", "progress", "metrics", "result", "artifact", "system"];
-const TYPES = [...OF_RUNS.map((name) => `run.${name}`), "command.*", "dataset.*"];
+const OF_RUNS = ["created", "status", "lease", "queue", "stage", "progress", "metrics", "controls", "table", "result", "artifact", "system"];
+const TYPES = [...OF_RUNS.map((name) => `run.${name}`), "alert", "command.*", "dataset.*"];
 
 export interface FollowOptions extends Partial<Omit<RoomOptions, "parts" | "run" | "until">> {
   /** How many of the newest runs to begin with. */
