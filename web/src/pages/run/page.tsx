@@ -16,11 +16,11 @@ import { Outcome } from "./outcome.tsx";
 import { Stages } from "./stages.tsx";
 import "./run.css";
 
-const Report = lazy(() => import("./report.tsx"));
+const Report = lazy(() => import("./report/page.tsx"));
 
 const TABS = [
   [undefined, "Charts"],
-  ["report", "Quality report"],
+  ["report", "Report"],
   ["details", "Details"],
 ] as const;
 
