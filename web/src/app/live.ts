@@ -108,6 +108,7 @@ export const house = new Room({
     "run.progress",
     "run.metrics",
     "run.artifact",
+    "alert",
     "command.*",
     "dataset.*",
   ],
