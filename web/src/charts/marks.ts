@@ -26,7 +26,7 @@ const APART = 9;
 export function markX(mark: RunMark, column: Column, axis: XAxis, start: number, epoch: Column | undefined): number | null {
   if (axis === "wall") return mark.time;
   if (axis === "relative") return mark.time - start;
-  const step = mark.step ?? stepAt(column, mark.time);
+  const step = mark.step ?? stepAt(column, mark);
   if (step === null || axis === "step") return step;
   if (!epoch) return null;
   const at = lowerBound(epoch.step, epoch.length, step);
@@ -34,10 +34,11 @@ export function markX(mark: RunMark, column: Column, axis: XAxis, start: number,
   return held < 0 ? null : epoch.value[held]!;
 }
 
-/** The last step that `column` had at `time`; null before its first. */
-function stepAt(column: Column, time: number): number | null {
+/** The last step that `column` had at the time of `mark`; null before its first, and for what it did not live to see. */
+function stepAt(column: Column, { time, kind }: RunMark): number | null {
   const after = lowerBound(column.time, column.length, time);
-  return after === 0 ? null : column.step[after - 1]!;
+  const over = after === column.length && (kind === "stage" || kind === "file");
+  return after === 0 || over ? null : column.step[after - 1]!;
 }
 
 /** Marks by their places from left to right, those that would lie over each other together. */

@@ -30,15 +30,15 @@ export function Alerts({ run }: { run: Run }): ReactNode {
 
 function Banner({ alert, now }: { alert: Alert; now: number }): ReactNode {
   const [tone, Icon] = LOOKS[alert.severity];
-  const did = alert.action === "pause" ? "It paused the run." : alert.action === "stop" ? "It stopped the run." : "";
-  const who = alert.watchdog === null ? "" : `Watchdog “${alert.watchdog}”.`;
+  const did = alert.action === "pause" ? "it paused the run" : alert.action === "stop" ? "it stopped the run" : "";
+  const who = alert.watchdog === null ? "" : `Watchdog “${alert.watchdog}”`;
   return (
     <div className={`notice ${tone}`} role={alert.severity === "info" ? "status" : "alert"} data-testid="alert">
       <Icon className="icon" role="img" aria-label={alert.severity} />
       <div className="grow">
         <p>{alert.message}</p>
-        <p className="row muted">
-          {(who || did) && <span>{`${who} ${did}`.trim()}</span>}
+        <p className="facts-line">
+          {(who || did) && <span>{[who, did].filter(Boolean).join(": ")}</span>}
           {alert.step !== null && <span>after step {count(alert.step)}</span>}
           <time dateTime={alert.time} title={dateTime(alert.time)}>
             {ago(alert.time, now)}

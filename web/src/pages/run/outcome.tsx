@@ -116,7 +116,7 @@ function Succeeded({ run }: { run: Run }): ReactNode {
       <CircleCheck className="icon" aria-hidden />
       <div className="grow">
         <p>
-          <b>Done{took}.</b> {run.message ?? (data ? "The new rows are ready." : "")}
+          <b>Done{took}.</b> {run.message ?? (data ? (run.trainer === "tabular-gan" ? "The new rows are ready." : `${data.name} is ready.`) : "")}
         </p>
       </div>
       <div className="row outcome-actions">

@@ -55,6 +55,6 @@ function decade(value: number, way: 1 | -1): number {
 function linear({ minimum, maximum }: Control, value: number, way: 1 | -1): number {
   const span = minimum !== null && maximum !== null ? maximum - minimum : 0;
   const size = Math.max(Math.min(Math.abs(value) || 1, span || Infinity), 1e-6);
-  const step = 10 ** Math.floor(Math.log10(size) - (Math.abs(value) > 0 ? 0.7 : 1));
+  const step = 10 ** Math.floor(Math.log10(size) - 0.3);
   return Math.round((value + way * step) / step) * step;
 }

@@ -79,9 +79,7 @@ function ControlRow({ control, run, open }: RowProps & { control: Control }): Re
         <label htmlFor={id} className="grow cut" title={control.name}>
           {label(control.name)}
         </label>
-        <span className="mono now" data-testid="control-value">
-          {valueText(control.value)}
-        </span>
+        {(changed || asked !== undefined) && <span className="now">now {valueText(control.value)}</span>}
       </div>
       <div className="row field">
         <Field id={id} control={control} text={draft ?? now} onText={setDraft} invalid={problem !== undefined} describedBy={`${id}-told`} />
@@ -104,11 +102,16 @@ function ControlRow({ control, run, open }: RowProps & { control: Control }): Re
         ) : order.order && !changed ? (
           <Outcome order={order} />
         ) : (
-          <span className="faint">{[control.help, boundsText(control)].filter(Boolean).join(" ")}</span>
+          <span className="faint">{help(control)}</span>
         )}
       </p>
     </div>
   );
+}
+
+function help(control: Control): string {
+  const bounds = boundsText(control);
+  return [control.help, bounds && `${bounds.charAt(0).toUpperCase()}${bounds.slice(1)}.`].filter(Boolean).join(" ");
 }
 
 interface FieldProps {
@@ -134,7 +137,7 @@ function Field({ id, control, text, onText, invalid, describedBy }: FieldProps):
   }
   if (control.type === "boolean") {
     return (
-      <label className="switch grow">
+      <label className="steer-switch grow">
         <input id={id} type="checkbox" role="switch" checked={text === "true"} onChange={(event) => onText(String(event.target.checked))} aria-describedby={describedBy} />
         <span>{text === "true" ? "on" : "off"}</span>
       </label>

@@ -1,6 +1,6 @@
 /** What happened to a run beside its numbers: the part that follows it, and how it reads. */
 import { get, type Event, type Part, type Place } from "pulsetrain";
-import { counted, measured } from "../../format.ts";
+import { counted } from "../../format.ts";
 
 export type EntryKind = "state" | "stage" | "command" | "note" | "alert" | "file";
 
@@ -98,7 +98,7 @@ function commandOf(data: Data, asked: ReadonlyMap<unknown, Event>): Reading {
     const [before, after] = [details["previous"], details["value"] ?? given["value"]];
     return { kind: "command", text: before === undefined ? `${name} → ${valueText(after)}` : `${name} ${valueText(before)} → ${valueText(after)}`, by };
   }
-  return { kind: "command", text: commandName(command), detail: howText(data["how"]), by };
+  return { kind: "command", text: commandName(command), detail: command === "pause" ? howText(data["how"]) : "", by };
 }
 
 function howText(how: unknown): string {
@@ -121,7 +121,7 @@ function numberOf(value: unknown): number | null {
 
 /** A control's value as people read it. */
 export function valueText(value: unknown): string {
-  if (typeof value === "number") return measured(value, 6);
+  if (typeof value === "number") return String(Number(value.toPrecision(6)));
   if (typeof value === "boolean") return value ? "on" : "off";
   return textOf(value);
 }
@@ -138,8 +138,8 @@ export function entriesOf(events: readonly Event[]): Entry[] {
 /** Of an entry, what a chart says at its mark. */
 export function markText({ kind, text, by, step, detail }: Entry): string {
   const head = kind === "note" ? `“${text}”` : kind === "stage" ? `Stage ${text}` : text;
-  const after = step === null ? "" : ` after step ${step.toLocaleString("en-US")}`;
-  return `${head}${after}${by ? `, by ${by}` : ""}${detail && kind !== "file" ? `. ${detail}` : ""}`;
+  const after = step === null ? "" : `after step ${step.toLocaleString("en-US")}`;
+  return [head.replace(/\.$/, ""), after, by ? `by ${by}` : "", kind === "file" ? "" : detail].filter(Boolean).join(" · ");
 }
 
 /** What is marked on charts: what somebody did, what watchdogs saw, where stages begin, and checkpoints. */

@@ -25,14 +25,25 @@ export function Findings({ report }: { report: Report }): ReactNode {
           <h2 className="section-title">{section.title}</h2>
           {section.text && <p className="muted">{section.text}</p>}
           <div className="blocks">
-            {section.blocks.map((block, index) => (
-              <BlockPanel key={index} block={block} wide={wide(block)} />
+            {widths(section.blocks).map((wide, index) => (
+              <BlockPanel key={index} block={section.blocks[index]!} wide={wide} />
             ))}
           </div>
         </section>
       ))}
     </article>
   );
+}
+
+/** Two stand side by side where neither needs the whole width; one that would be left alone takes it. */
+function widths(blocks: readonly Block[]): boolean[] {
+  const out = blocks.map(wide);
+  for (let index = 0; index < out.length; index += 1) {
+    if (out[index]) continue;
+    if (out[index + 1] === false) index += 1;
+    else out[index] = true;
+  }
+  return out;
 }
 
 /** Blocks that need the whole width to be read. */
