@@ -20,7 +20,9 @@ from pulsetrain.core.history import History
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
+from pulsetrain.core.line import Line
 from pulsetrain.core.models import Models
+from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.settings import Settings
 from pulsetrain.core.tokens import Tokens
@@ -29,6 +31,7 @@ from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
 from pulsetrain.http.transport import RequestProtocol
 from pulsetrain.model.events import NewEvent
+from pulsetrain.model.queue import Grant, Machine
 from pulsetrain.model.trainers import Trainer
 
 PATIENCE = 60.0
@@ -78,6 +81,8 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
     )
     artifacts = Artifacts(folder / "runs", 1 << 20)
     models = Models(folder / "models", log, artifacts, trainers, clock)
+    machine = Machine(1, 1 << 30)
+    runs = Runs(log, trainers, chosen=datasets.chosen)
     parts = Services(
         settings=settings,
         clock=clock,
@@ -85,7 +90,10 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
         hub=Hub(log),
         ingest=Ingest(log, seen=leases.seen),
         leases=leases,
-        runs=Runs(log, trainers),
+        runs=runs,
+        repeats=Repeats(log, runs),
+        # Nothing is started here, so nobody moves up.
+        line=Line(log, clock, machine, granted=lambda run: Grant(1)),
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,
