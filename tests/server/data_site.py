@@ -82,7 +82,6 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
     )
     artifacts = Artifacts(folder / "runs", 1 << 20)
     models = Models(folder / "models", log, artifacts, trainers, clock)
-    machine = Machine(1, 1 << 30)
     runs = Runs(log, trainers, chosen=datasets.chosen)
     parts = Services(
         settings=settings,
@@ -92,9 +91,8 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
         ingest=Ingest(log, seen=leases.seen),
         leases=leases,
         runs=runs,
+        line=Line(log, clock, Machine(cores=2, memory_bytes=2**30), granted=lambda run: Grant(1)),
         repeats=Repeats(log, runs),
-        # Nothing is started here, so nobody moves up.
-        line=Line(log, clock, machine, granted=lambda run: Grant(1)),
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,
