@@ -36,7 +36,7 @@ from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.scheduler import Scheduler
 from pulsetrain.core.settings import Settings
-from pulsetrain.core.tokens import Tokens, is_loopback
+from pulsetrain.core.tokens import Tokens
 from pulsetrain.core.trainers import Trainers
 from pulsetrain.core.watchdogs import Watchdogs
 from pulsetrain.http.app import make_app
@@ -117,7 +117,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     clock = SystemClock()
     log = await SqliteLog.open(settings.data / "pulsetrain.db", durability=settings.durability)
     described = await trainers.describe(settings.trainer_modules)
-    if not (settings.allow_commands or is_loopback(settings.host)):
+    if not settings.may_run_commands:
         described = trainers.without_commands(described)
     known = Trainers(described)
     run_folder = settings.data / "runs"
