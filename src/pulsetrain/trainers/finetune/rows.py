@@ -13,6 +13,7 @@ from pulsetrain.model.errors import BadTable
 from pulsetrain.tables.read import read_table
 
 Row = dict[str, Any]
+_SHOWN = 5
 
 
 def read_rows(path: Path) -> tuple[list[tuple[int, Row]], list[str]]:
@@ -29,7 +30,8 @@ def read_rows(path: Path) -> tuple[list[tuple[int, Row]], list[str]]:
     if begin.startswith(b"PAR1"):
         return _numbered(pl.read_parquet(path)), []
     table = read_table(path)
-    return _numbered(table.frame), table.warnings
+    doubtful = [f"Row {problem.row}: {problem.message}" for problem in table.problems[:_SHOWN]]
+    return _numbered(table.frame), [*table.warnings, *doubtful]
 
 
 def _numbered(frame: pl.DataFrame) -> list[tuple[int, Row]]:
