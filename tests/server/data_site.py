@@ -14,9 +14,10 @@ import uvicorn
 
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core.artifacts import Artifacts
-from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
+from pulsetrain.core.host import Host
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
@@ -42,6 +43,7 @@ GAN = Trainer(
         "properties": {"epochs": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 300}},
     },
 )
+READER = Trainer("reader", "Reader", data="jsonl")
 
 
 class SystemClock:
@@ -70,9 +72,11 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
     pids: dict[str | None, int] = {}
     settings = Settings(folder, upload_limit=upload_limit)
     log = await SqliteLog.open(folder / "log.db", durability="normal")
-    clock, trainers = SystemClock(), Trainers([GAN])
+    clock, trainers = SystemClock(), Trainers([GAN, READER])
     leases = Leases(log, clock, 15.0, 3600.0)
-    datasets = Datasets(folder / "datasets", log, upload_limit=upload_limit, samples=samples)
+    datasets = Datasets(
+        folder / "datasets", log, upload_limit=upload_limit, samples=samples, allowed=[folder / "outside"]
+    )
     artifacts = Artifacts(folder / "runs", 1 << 20)
     models = Models(folder / "models", log, artifacts, trainers, clock)
     parts = Services(
@@ -86,10 +90,13 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,
+        examples=Examples(datasets),
+        uploads=Uploads(folder / "datasets" / ".uploads", datasets),
         models=models,
         deployments=Deployments(folder / "deployments.json", models, log, clock),
         trainers=trainers,
         supervisor_pid=pids.get,
+        host=Host(folder),
         started=clock.monotonic(),
     )
     log.on_commit(lambda events: pids.update({event.run: 4711 for event in events if b'"running"' in event.body}))

@@ -52,6 +52,10 @@ def up(
         bool, typer.Option(help="Let runs be any command also where others than this machine reach the server.")
     ] = False,
     upload_limit: Annotated[int, typer.Option(min=1, help="Largest upload, in MiB.")] = 512,
+    data_path: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder whose files may become data sets where they are; may be given several times."),
+    ] = None,
     durability: Annotated[
         Literal["full", "normal"], typer.Option(help="full: safe from power loss; normal: safe from crashes.")
     ] = "full",
@@ -79,6 +83,7 @@ def up(
         allowed_hosts=tuple(allow_host or ()),
         allowed_origins=tuple(origin(one) for one in allow_origin or ()),
         upload_limit=upload_limit * MIB,
+        data_paths=tuple(folder.absolute() for folder in data_path or ()),
         durability=durability,
         stop_runs_on_exit=stop_runs,
         samples=samples,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,15 +32,18 @@ def signature(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def put_under_free_name(path: Path, folder: Path, name: str) -> Path:
+def put_under_free_name(path: Path, folder: Path, name: str, taken: Collection[str] = ()) -> Path:
     """Move `path` into `folder` as `name`, or with a number where that is taken. Never replaces a file."""
-    place, number = folder / name, 2
+    chosen, number = name, 2
     while True:
+        place = folder / chosen
         try:
-            place.hardlink_to(path)
-            break
+            if chosen not in taken:
+                place.hardlink_to(path)
+                break
         except FileExistsError:
-            place, number = folder / numbered(name, number), number + 1
+            pass
+        chosen, number = numbered(name, number), number + 1
     path.unlink()
     place.chmod(0o644)
     return place

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from pulsetrain.model.errors import ArtifactNotFound
+from pulsetrain.model.eta import Past
 from pulsetrain.model.events import Event
 from pulsetrain.model.queue import Grant, Machine
 from pulsetrain.model.runs import Run
@@ -42,7 +42,7 @@ class Preparation:
         folder: Path,
         artifacts: Artifacts,
         *,
-        dataset_path: Callable[[str], Path],
+        dataset_path: Callable[[str, str | None], Path],
         trainer_modules: Sequence[str] = (),
     ) -> None:
         self._folder = folder
@@ -50,7 +50,9 @@ class Preparation:
         self._dataset_path = dataset_path
         self._modules = list(trainer_modules)
 
-    def lay_out(self, run: Run, given: Given, checkpoint: str | None, history: Any) -> tuple[Path, dict[str, str]]:
+    def lay_out(
+        self, run: Run, given: Given, checkpoint: str | None, history: Sequence[Past]
+    ) -> tuple[Path, dict[str, str]]:
         """The run's folder, ready, and what its environment says of it. `checkpoint` is an artifact of `resume_from`.
 
         Raises OSError or PulsetrainError.
@@ -59,7 +61,7 @@ class Preparation:
         folder.mkdir(parents=True, exist_ok=True)
         specification = {
             "trainer": run.trainer,
-            "dataset": str(self._dataset_path(run.dataset)) if run.dataset else None,
+            "dataset": str(self._dataset_path(run.dataset, run.dataset_digest)) if run.dataset else None,
             "parameters": run.parameters,
             "modules": self._modules,
             "history": history,

@@ -38,6 +38,7 @@ class CloneRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     priority: int | None = None
     resources: Wanted | None = None
     retries: int | None = None
+    watchdogs: list[dict[str, Any]] | None = None
 
 
 class Repeats:
@@ -67,7 +68,7 @@ class Repeats:
         if old.active:
             raise RunActive(f"Run {old.name} is still {old.state}.")
         request = _like(old, resume_from=last_checkpoint(old) if from_checkpoint else None, retries=old.retries)
-        return await self._runs.start(request, by=by, origin=Origin(retry_of=run))
+        return await self._runs.start(request, by=by, origin=Origin(retry_of=run, dataset_digest=old.dataset_digest))
 
     async def clone(self, run: str, changes: CloneRequest, *, by: str) -> tuple[Run, Cursor]:
         """A new run like `run`, from its beginning, but for `changes`.
@@ -82,6 +83,7 @@ class Repeats:
             "tags": changes.tags,
             "priority": changes.priority,
             "retries": changes.retries,
+            "watchdogs": changes.watchdogs,
         }
         request = msgspec.structs.replace(
             like,
@@ -115,7 +117,7 @@ class Repeats:
             if failed is None or not failed.retries or not await self._is_crash(failed):
                 return
             request = _like(failed, resume_from=last_checkpoint(failed), retries=failed.retries - 1)
-            origin = Origin(retry_of=run, id=retry_id(run))
+            origin = Origin(retry_of=run, id=retry_id(run), dataset_digest=failed.dataset_digest)
             await self._runs.start(request, by=_BY, origin=origin)
         except PulsetrainError as problem:
             logger.error("Run %s cannot be tried again: %s", run, problem)
@@ -149,6 +151,7 @@ def _like(run: Run, *, resume_from: str | None, retries: int) -> StartRequest:
         resume_from=resume_from,
         priority=run.priority,
         retries=retries,
+        watchdogs=run.watchdogs,
         resources=None if resources is None else Wanted(**msgspec.structs.asdict(resources)),
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from pulsetrain.model import steering
+from pulsetrain.model import steering, watchdogs
 from pulsetrain.model.cursor import Cursor
 from pulsetrain.model.errors import BadRequest, RunExists, RunNotFound
 from pulsetrain.model.events import NewEvent
@@ -19,6 +19,7 @@ from pulsetrain.model.resources import Wanted, resolve
 from pulsetrain.model.runs import Run
 from pulsetrain.ports import Appended, EventLog, Transaction
 
+from .datasets import Dataset
 from .line import check_priority
 from .trainers import Trainers
 
@@ -39,6 +40,8 @@ class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retries: int = 0
     """How often it is tried again when it fails."""
     resources: Wanted | None = None
+    watchdogs: list[dict[str, Any]] | None = None
+    """Those of every run where None."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -48,6 +51,8 @@ class Origin(msgspec.Struct, frozen=True):
     cloned_from: str | None = None
     id: str | None = None
     """The id that it shall have; nothing is started where there is such a run already."""
+    dataset_digest: str | None = None
+    """The content that it shall have, where it is not the newest: a checkpoint goes on with the data that it had."""
 
 
 class RegisterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +65,7 @@ class RegisterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tags: list[str] = []
     id: str | None = None
     token: str | None = None
+    watchdogs: list[dict[str, Any]] | None = None
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -77,6 +83,10 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+Chosen = Callable[[str, str | None], Awaitable[Dataset]]
+"""The data set of an id for a trainer that takes such data. Raises DatasetNotFound or WrongFormat."""
+
+
 class Runs:
     """Creates runs and passes commands on to them."""
 
@@ -86,23 +96,26 @@ class Runs:
         trainers: Trainers,
         *,
         machine: Machine | None = None,
-        dataset_digest: Callable[[str], str | None] = lambda id: None,
+        chosen: Chosen | None = None,
     ) -> None:
-        """Without a `machine`, runs may ask for anything."""
+        """Without a `machine`, runs may ask for anything; without `chosen`, for any data set."""
         self._log = log
         self._trainers = trainers
         self._machine = machine
-        self._dataset_digest = dataset_digest
+        self._chosen = chosen
 
     async def start(self, request: StartRequest, *, by: str, origin: Origin = _NEW) -> tuple[Run, Cursor]:
         """Queue a run of a trainer. The scheduler starts it when the machine has room for it.
 
-        Raises TrainerNotFound, TrainerUnavailable, BadParameters, DoesNotFit, BadRequest or RunNotFound (of
-        `resume_from`).
+        Raises TrainerNotFound, TrainerUnavailable, BadParameters, DoesNotFit, BadRequest, RunNotFound (of
+        `resume_from`), DatasetNotFound, or WrongFormat.
         """
         trainer, parameters = self._trainers.ready(request.trainer, request.parameters)
         if trainer.data is not None and request.dataset is None:
             raise BadRequest(f"{trainer.title} needs a data set.", hint="Say which one in 'dataset'.")
+        digest = origin.dataset_digest
+        if request.dataset is not None and self._chosen is not None:
+            digest = digest or (await self._chosen(request.dataset, trainer.data)).digest
         if request.resume_from is not None:
             await self._resumable(request.resume_from)
         check_priority(request.priority)
@@ -125,7 +138,8 @@ class Runs:
             "retries": request.retries,
             "priority": request.priority,
             "resources": msgspec.to_builtins(resources),
-            "dataset_digest": self._dataset_digest(request.dataset) if request.dataset else None,
+            "watchdogs": watchdogs.checked(request.watchdogs),
+            "dataset_digest": digest,
         }
         run = origin.id or new_run_id()
         events = [
@@ -154,6 +168,7 @@ class Runs:
             "tags": request.tags,
             "by": by,
             "stages": [],
+            "watchdogs": watchdogs.checked(request.watchdogs),
         }
 
         def decide(log: Transaction) -> Sequence[NewEvent]:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from .tokens import is_loopback
+
 MIB = 1024 * 1024
 DEFAULT_PORT = 8787
 
@@ -31,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True):
     allowed_origins: tuple[str, ...] = ()
     """Origins of pages of others that may read and steer here, such as `https://lab.example`."""
     upload_limit: int = 512 * MIB
+    data_paths: tuple[Path, ...] = ()
+    """Folders whose files can be data sets where they are."""
     artifact_limit: int = 16 * 1024 * MIB
     durability: Literal["full", "normal"] = "full"
     lease_seconds: float = 15.0
@@ -41,3 +45,11 @@ class Settings(msgspec.Struct, frozen=True):
     """Whether runs may be any command where others than this machine reach the server. On loopback they may."""
     samples: bool = True
     """Whether a new data folder gets sample data sets."""
+
+    @property
+    def may_run_commands(self) -> bool:
+        """Whether a run may be any command: where nobody but this machine's users reaches the server, or if allowed.
+
+        A server behind a proxy listens on loopback, and has a further name.
+        """
+        return self.allow_commands or (is_loopback(self.host) and not self.allowed_hosts)

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from pulsetrain.model.errors import BadTable
+from pulsetrain.model.rows import RowProblem
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -20,19 +21,30 @@ _DESCRIBE_SECONDS = 180.0
 _MAKE_SECONDS = 60.0
 
 
+class _Counts(msgspec.Struct):
+    """Of a table's description, what is kept with the data set."""
+
+    rows: int
+    columns: list[dict[str, object]]
+
+
 class TableFacts(msgspec.Struct):
     """What `python -m pulsetrain.tables` says of one file; `table` is its JSON, `null` where there is a problem."""
 
     table: msgspec.Raw = msgspec.Raw(b"null")
     problem: str | None = None
     hint: str = ""
+    problems: list[RowProblem] = []
+    problems_total: int = 0
+    task: str | None = None
+    rows: int | None = None
+    columns: int | None = None
 
-
-class Counts(msgspec.Struct):
-    """Of a table's description, what is kept with the data set."""
-
-    rows: int
-    columns: list[dict[str, object]]
+    def sound(self) -> TableFacts:
+        """These facts. Raises BadTable where the file cannot be used."""
+        if self.problem is not None:
+            raise BadTable(self.problem, hint=self.hint, problems=self.problems)
+        return self
 
 
 class SampleSet(msgspec.Struct):
@@ -52,19 +64,19 @@ async def describe_tables(paths: Sequence[Path]) -> list[TableFacts]:
     """The facts of each file. A file that breaks the reader has a problem, not an exception."""
     try:
         output = await _run("pulsetrain.tables", *map(str, paths), seconds=_DESCRIBE_SECONDS)
-        return [_decoded(line, TableFacts) for line in output.splitlines()]
+        return [_counted(line) for line in output.splitlines()]
     except WorkerFailed as problem:
         if len(paths) > 1:
             return [fact for path in paths for fact in await describe_tables([path])]
         return [TableFacts(problem=f"The file could not be read: its reader {problem}.", hint="Try a smaller file.")]
 
 
-def counts(facts: TableFacts) -> tuple[int, int]:
-    """Rows and columns of a table that has been described. Raises BadTable for one that could not be."""
-    if facts.problem is not None:
-        raise BadTable(facts.problem, hint=facts.hint)
-    found = msgspec.json.decode(facts.table, type=Counts)
-    return found.rows, len(found.columns)
+def _counted(line: bytes) -> TableFacts:
+    facts = _decoded(line, TableFacts)
+    if facts.problem is None:
+        found = _decoded(bytes(facts.table), _Counts)
+        facts.rows, facts.columns = found.rows, len(found.columns)
+    return facts
 
 
 async def write_order_book(path: Path, rows: int, seed: int) -> None:

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from pulsetrain.core.datasets import Dataset
+from pulsetrain.core.datasets import Dataset, ListedExample, Version
 from pulsetrain.core.deployments import Deployment
 from pulsetrain.core.models import Model as ModelVersion
+from pulsetrain.model.formats import Format
 from pulsetrain.model.runs import Run
 from pulsetrain.model.trainers import Trainer
 from pulsetrain.wire.event_data import Number, UnixSeconds
@@ -33,6 +34,7 @@ class Health(msgspec.Struct):
     tail: int
     uptime_seconds: float
     runs_active: int
+    timestamp: str
 
 
 class RunList(msgspec.Struct):
@@ -115,6 +117,45 @@ class OrderBookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int | None = None
 
 
+class PathRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of the server's machine, below a folder that the operator allows."""
+
+    path: str
+
+
+class VersionList(msgspec.Struct):
+    """Newest first. What is no longer `kept` cannot be read any more."""
+
+    versions: list[Version]
+
+
+class ExampleList(msgspec.Struct):
+    """`intents` and `labels` are those of the whole data set."""
+
+    cursor: str
+    digest: str
+    total: int
+    examples: list[ListedExample]
+    intents: dict[str, int]
+    labels: list[str]
+
+
+class UploadBegun(msgspec.Struct):
+    id: str
+    offset: int
+    chunk_bytes: int
+
+
+class UploadState(msgspec.Struct):
+    """`dataset` is what the upload has become, once all of it is there."""
+
+    id: str
+    name: str
+    size: int
+    offset: int
+    dataset: str | None
+
+
 class Histogram(msgspec.Struct):
     """`edges` has one number more than `counts`."""
 
@@ -157,9 +198,10 @@ class Table(msgspec.Struct):
     first_rows: list[list[Any]]
     series: dict[str, list[Any]]
     index: Index | None
-    delimiter: str
-    encoding: str
+    delimiter: str | None
+    encoding: str | None
     warnings: list[str]
+    format: Format
 
 
 class Preview(msgspec.Struct):

@@ -9,7 +9,24 @@ from starlette.routing import BaseRoute
 
 from pulsetrain.core.tokens import Tokens
 
-from . import asyncapi, auth, datasets, events, gan_dashboard, ingest, metrics, models, openapi, queue, runs, static
+from . import (
+    asyncapi,
+    auth,
+    datasets,
+    events,
+    examples,
+    gan_dashboard,
+    ingest,
+    metrics,
+    mlops_dashboard,
+    models,
+    openapi,
+    queue,
+    runs,
+    static,
+    training_jobs,
+    uploads,
+)
 from .errors import exception_handlers
 from .services import Services
 
@@ -22,9 +39,13 @@ def all_routes() -> list[BaseRoute]:
         *queue.routes,  #         /api/queue /api/runs/{id}/queue
         *ingest.routes,  #        /api/runs/{id}/records
         *events.routes,  #        /api/events: SSE, WebSocket, pages
+        *examples.routes,  #      /api/datasets/{id}/examples…
         *datasets.routes,  #      /api/datasets…
+        *uploads.routes,  #       /api/uploads…
         *models.routes,  #        /api/models… /api/deployments…
         *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training …
+        *mlops_dashboard.routes,  # CONTRACTS B: /ws /api/upload /api/train /api/training…
+        *training_jobs.routes,  # CONTRACTS C: /ws/training /training/jobs… /training/datasets…
         *metrics.routes,  #       /metrics
         *openapi.routes,  #       /openapi.json /docs
         *asyncapi.routes,  #      /asyncapi.json
@@ -37,14 +58,17 @@ def _for_other_pages(services: Services) -> list[Middleware]:
     origins = services.settings.allowed_origins
     if not origins:
         return []
-    methods, headers = ["GET", "POST", "PUT", "DELETE"], ["Authorization", "Last-Event-ID", "Pulsetrain-Client"]
+    methods, headers = (
+        ["GET", "POST", "PUT", "PATCH", "DELETE"],
+        ["Authorization", "Last-Event-ID", "Pulsetrain-Client"],
+    )
     return [
         Middleware(
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=methods,
-            allow_headers=[*headers, "If-None-Match"],
-            expose_headers=["ETag", "Retry-After"],
+            allow_headers=[*headers, "If-None-Match", "If-Match", "Upload-Offset"],
+            expose_headers=["ETag", "Retry-After", "Upload-Offset"],
         )
     ]
 

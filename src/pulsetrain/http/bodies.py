@@ -34,13 +34,16 @@ def answer(cursor: Cursor, status_code: int = 200, **content: Any) -> Json:
     return Json({"cursor": str(cursor), **content}, status_code=status_code)
 
 
-async def read_json(request: Request, kind: type[T], *, default: T | None = None) -> T:
-    """The body as `kind`. An empty body is `default` where there is one. Raises BadRequest or TooLarge."""
+async def read_json(request: Request, kind: type[T], *, default: T | None = None, limit: int = MAX_JSON) -> T:
+    """The body, of `limit` bytes at most, as `kind`. An empty body is `default` where there is one.
+
+    Raises BadRequest or TooLarge.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_JSON:
-            raise TooLarge(f"The body is larger than {MAX_JSON} bytes.")
+        if len(body) > limit:
+            raise TooLarge(f"The body is larger than {limit} bytes.")
     if not body.strip() and default is not None:
         return default
     try:
@@ -71,6 +74,11 @@ def whole_number(request: Request, name: str, default: int, low: int, high: int)
     if not low <= number <= high:
         raise BadRequest(f"{name!r} is a whole number from {low} to {high}; it is {text!r}.")
     return number
+
+
+def optional_number(request: Request, name: str) -> int | None:
+    """A whole number of the query from 1 on; None where it is not there. Raises BadRequest."""
+    return whole_number(request, name, 1, 1, 2**31) if name in request.query_params else None
 
 
 def caller(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""The native routes of data sets (PROTOCOL §4)."""
+"""The native routes of data sets (PROTOCOL §4, §10)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from starlette.routing import BaseRoute, Route
 
 from pulsetrain.core.datasets import ORDER_BOOK_ROWS
 from pulsetrain.model.errors import TooLarge
+from pulsetrain.model.formats import Format, format_of
 
-from .answers import OrderBookRequest
-from .bodies import Json, answer, known_parameters, read_json, whole_number
+from .answers import OrderBookRequest, PathRequest
+from .bodies import Json, answer, known_parameters, optional_number, read_json, whole_number
 from .errors import error_response
 from .multipart import Refused, uploaded_file
 from .services import services
+
+MEDIA: dict[Format, str] = {
+    "csv": "text/csv",
+    "jsonl": "application/jsonl",
+    "parquet": "application/vnd.apache.parquet",
+}
 
 
 async def list_datasets(request: Request) -> Response:
@@ -26,13 +33,20 @@ async def list_datasets(request: Request) -> Response:
 
 
 async def upload_dataset(request: Request) -> Response:
-    known_parameters(request, ())
+    known_parameters(request, {"replace"})
     datasets = services(request).datasets
     try:
         file = await uploaded_file(request, datasets.too_large(), datasets.upload_limit)
-        cursor, dataset = await datasets.upload(file.filename, file.chunks)
+        cursor, dataset = await datasets.upload(file.filename, file.chunks, replace=request.query_params.get("replace"))
     except TooLarge as problem:
         return Refused(error_response(problem), request)
+    return answer(cursor, 201, dataset=dataset)
+
+
+async def register_path(request: Request) -> Response:
+    known_parameters(request, ())
+    asked = await read_json(request, PathRequest)
+    cursor, dataset = await services(request).datasets.register(asked.path)
     return answer(cursor, 201, dataset=dataset)
 
 
@@ -58,19 +72,24 @@ async def delete_dataset(request: Request) -> Response:
 
 
 async def preview_dataset(request: Request) -> Response:
-    known_parameters(request, ())
-    dataset, table = await services(request).datasets.preview(request.path_params["id"])
+    known_parameters(request, {"version"})
+    version = optional_number(request, "version")
+    dataset, table = await services(request).datasets.preview(request.path_params["id"], version)
     return Json({"dataset": dataset, "table": table})
 
 
-async def get_file(request: Request) -> Response:
+async def list_versions(request: Request) -> Response:
     known_parameters(request, ())
-    datasets = services(request).datasets
-    await datasets.ready()
-    path = datasets.path(request.path_params["id"])
+    return Json({"versions": await services(request).datasets.versions(request.path_params["id"])})
+
+
+async def get_file(request: Request) -> Response:
+    known_parameters(request, {"version"})
+    version = optional_number(request, "version")
+    path, _ = await services(request).datasets.version_path(request.path_params["id"], version)
     return FileResponse(
         path,
-        media_type="text/csv",
+        media_type=MEDIA[format_of(path.name)],
         filename=path.name,
         headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"},
     )
@@ -79,9 +98,11 @@ async def get_file(request: Request) -> Response:
 routes: list[BaseRoute] = [
     Route("/api/datasets", list_datasets, methods=["GET"]),
     Route("/api/datasets", upload_dataset, methods=["POST"]),
+    Route("/api/datasets/path", register_path, methods=["POST"]),
     Route("/api/datasets/order-book", make_order_book, methods=["POST"]),
     Route("/api/datasets/{id}", get_dataset, methods=["GET"]),
     Route("/api/datasets/{id}", delete_dataset, methods=["DELETE"]),
     Route("/api/datasets/{id}/preview", preview_dataset),
+    Route("/api/datasets/{id}/versions", list_versions),
     Route("/api/datasets/{id}/file", get_file),
 ]

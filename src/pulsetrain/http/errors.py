@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from pulsetrain.model.errors import Gap, PulsetrainError, TooManyAttempts
+from pulsetrain.model.errors import BadTable, Gap, PulsetrainError, TooManyAttempts, UploadOffset
 from pulsetrain.wire.codec import encode_json
 
 logger = logging.getLogger("pulsetrain.http")
@@ -25,6 +25,7 @@ STATUS: dict[str, int] = {
     "dataset_not_found": 404,
     "trainer_not_found": 404,
     "artifact_not_found": 404,
+    "upload_not_found": 404,
     "model_not_found": 404,
     "deployment_not_found": 404,
     "method_not_allowed": 405,
@@ -34,6 +35,8 @@ STATUS: dict[str, int] = {
     "run_not_queued": 409,
     "run_exists": 409,
     "dataset_in_use": 409,
+    "dataset_changed": 409,
+    "upload_offset": 409,
     "model_deployed": 409,
     "model_cannot_predict": 409,
     "nothing_to_roll_back": 409,
@@ -43,6 +46,8 @@ STATUS: dict[str, int] = {
     "bad_parameters": 422,
     "bad_table": 422,
     "does_not_fit": 422,
+    "wrong_format": 422,
+    "upload_corrupt": 422,
     "trainer_unavailable": 422,
     "too_many_attempts": 429,
     "error": 500,
@@ -78,7 +83,13 @@ def error_body(code: str, message: str, hint: str = "", **extra: Any) -> dict[st
 
 def error_response(error: PulsetrainError) -> Response:
     """The answer to a request that ended in `error`. Also for middleware, which no exception handler covers."""
-    extra: dict[str, Any] = {"expected": error.expected} if isinstance(error, Gap) else {}
+    extra: dict[str, Any] = {}
+    if isinstance(error, Gap):
+        extra["expected"] = error.expected
+    elif isinstance(error, UploadOffset):
+        extra["offset"] = error.offset
+    elif isinstance(error, BadTable) and error.problems:
+        extra["problems"] = error.problems
     body = error_body(error.code, error.message, error.hint, **extra)
     return json_response(body, status_of(error), _headers(error))
 
@@ -94,6 +105,8 @@ def _headers(error: PulsetrainError) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, TooManyAttempts):
         return {"Retry-After": str(error.retry_seconds)}
+    if isinstance(error, UploadOffset):
+        return {"Upload-Offset": str(error.offset)}
     if error.code in ("busy", "closing"):
         return {"Retry-After": "5"}
     return {}

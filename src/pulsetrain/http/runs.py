@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from pulsetrain.core.repeats import CloneRequest
 from pulsetrain.core.runs import RegisterRequest, StartRequest
 from pulsetrain.model.errors import BadRequest
+from pulsetrain.model.events import iso_time
 from pulsetrain.model.steering import DEFAULT_GRACE_SECONDS
 
 from .auth import bearer
@@ -49,22 +50,13 @@ async def create_run(request: Request) -> Response:
         status = 201 if registered.created else 200
         return answer(registered.cursor, status, run=registered.run, token=registered.token)
     start = _convert(body, StartRequest)
-    await _is_there(request, start.dataset)
     run, cursor = await runs.start(start, by=by)
     return answer(cursor, 201, run=run)
-
-
-async def _is_there(request: Request, dataset: str | None) -> None:
-    """Raises DatasetNotFound."""
-    if dataset is not None:
-        await services(request).datasets.ready()
-        services(request).datasets.path(dataset)
 
 
 async def retry_run(request: Request) -> Response:
     body = await read_json(request, RetryRequest, default=RetryRequest())
     old, _ = await services(request).runs.get(request.path_params["id"])
-    await _is_there(request, old.dataset)
     run, cursor = await services(request).repeats.retry(
         old.id, from_checkpoint=body.from_checkpoint, by=caller(request)
     )
@@ -74,7 +66,6 @@ async def retry_run(request: Request) -> Response:
 async def clone_run(request: Request) -> Response:
     body = await read_json(request, CloneRequest, default=CloneRequest())
     old, _ = await services(request).runs.get(request.path_params["id"])
-    await _is_there(request, body.dataset or old.dataset)
     run, cursor = await services(request).repeats.clone(old.id, body, by=caller(request))
     return answer(cursor, 201, run=run)
 
@@ -162,6 +153,7 @@ async def health(request: Request) -> Response:
             "tail": view.tail,
             "uptime_seconds": round(parts.clock.monotonic() - parts.started, 3),
             "runs_active": len(await parts.log.active_runs()),
+            "timestamp": iso_time(parts.clock.time()),
         }
     )
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from pulsetrain.core.artifacts import Artifacts
-from pulsetrain.core.datasets import Datasets
+from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
+from pulsetrain.core.host import Host
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
@@ -39,10 +40,13 @@ class Services:
     history: History
     artifacts: Artifacts
     datasets: Datasets
+    examples: Examples
+    uploads: Uploads
     models: Models
     deployments: Deployments
     trainers: Trainers
     supervisor_pid: Callable[[str], int | None]
+    host: Host
     started: float
     """Monotonic seconds at which the server was ready."""
 

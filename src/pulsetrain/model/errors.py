@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
+
+from .rows import RowProblem
 
 
 class PulsetrainError(Exception):
@@ -34,9 +37,19 @@ class BadParameters(PulsetrainError):
 
 
 class BadTable(PulsetrainError):
-    """The file cannot be used as a table; the message names the row where it can."""
+    """The file cannot be used as a table; the message names the row where it can, `problems` more of them."""
 
     code = "bad_table"
+
+    def __init__(self, message: str, *, hint: str | None = None, problems: Sequence[RowProblem] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.problems = list(problems)
+
+
+class WrongFormat(PulsetrainError):
+    """The data set is of a format that the trainer does not take."""
+
+    code = "wrong_format"
 
 
 class RunNotFound(PulsetrainError):
@@ -110,6 +123,37 @@ class DatasetInUse(PulsetrainError):
     """A run that has not ended needs the data set."""
 
     code = "dataset_in_use"
+
+
+class DatasetChanged(PulsetrainError):
+    """The data set is no longer what the request was made for."""
+
+    code = "dataset_changed"
+    hint = "Load it again, and make the change once more."
+
+
+class UploadNotFound(PulsetrainError):
+    """There is no such upload, or it was given up: unfinished ones are kept for a day."""
+
+    code = "upload_not_found"
+    hint = "Begin anew with POST /api/uploads."
+
+
+class UploadOffset(PulsetrainError):
+    """The bytes that were sent do not follow those that are there."""
+
+    code = "upload_offset"
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message, hint=f"HEAD tells where to go on; it was at {offset} just now.")
+        self.offset = offset
+
+
+class UploadCorrupt(PulsetrainError):
+    """What arrived is not the file that was announced; it is thrown away."""
+
+    code = "upload_corrupt"
+    hint = "Send the file again from its start."
 
 
 class TrainerNotFound(PulsetrainError):

@@ -6,8 +6,8 @@ import re
 import unicodedata
 
 from .errors import BadRequest
+from .formats import ALIASES, SUFFIXES
 
-SUFFIXES = (".csv", ".tsv", ".txt")
 _LONGEST = 100
 _HINT = "Send a plain file name, such as wine.csv."
 
@@ -42,15 +42,18 @@ def numbered(name: str, number: int) -> str:
 def is_data_file_name(name: str) -> bool:
     """Whether a file of this name, found in the folder, can be a data set."""
     try:
-        return name.lower().endswith(SUFFIXES) and data_file_name(name) == name
+        return name.lower().endswith(tuple(SUFFIXES)) and data_file_name(name) == name
     except BadRequest:
         return False
 
 
 def _split(name: str) -> tuple[str, str]:
     stem, dot, suffix = name.rpartition(".")
-    if dot and f".{suffix.lower()}" in SUFFIXES:
-        return stem, f".{suffix}"
+    suffix = f".{suffix}"
+    if dot and suffix.lower() in ALIASES:
+        return stem, ALIASES[suffix.lower()]
+    if dot and suffix.lower() in SUFFIXES:
+        return stem, suffix
     return name, ".csv"
 
 

@@ -8,6 +8,7 @@ import re
 import secrets
 
 _RUN = re.compile(r"r_[a-z2-7]{10}")
+_UPLOAD = re.compile(r"u_[a-z2-7]{10}")
 
 
 def _letters(count: int) -> str:
@@ -29,6 +30,10 @@ def new_command_id() -> str:
     return "c_" + _letters(10)
 
 
+def new_upload_id() -> str:
+    return "u_" + _letters(10)
+
+
 def new_model_id() -> str:
     return "m_" + _letters(10)
 
@@ -44,3 +49,7 @@ def new_token() -> str:
 
 def is_run_id(text: str) -> bool:
     return _RUN.fullmatch(text) is not None
+
+
+def is_upload_id(text: str) -> bool:
+    return _UPLOAD.fullmatch(text) is not None

@@ -12,25 +12,33 @@ from pathlib import Path
 import msgspec
 
 from pulsetrain.model.errors import BadTable
+from pulsetrain.model.rows import RowProblem
 
 from .describe import Description, describe
 from .read import read_table
 
 
 class Answer(msgspec.Struct):
-    """Either the description or why there is none."""
+    """Either the description or why there is none, and which rows have something wrong in them."""
 
     table: Description | None = None
     problem: str | None = None
     hint: str = ""
+    problems: list[RowProblem] = []
+    problems_total: int = 0
+    task: str | None = None
 
 
 def answer(path: Path) -> Answer:
     """What there is to say about the file at `path`."""
     try:
-        return Answer(describe(read_table(path)))
+        table = read_table(path)
+        found = Answer(problems=table.problems, problems_total=table.problems_total, task=table.task)
+        found.table = describe(table)
+        return found
     except BadTable as problem:
-        return Answer(problem=problem.message, hint=problem.hint)
+        rows = problem.problems
+        return Answer(problem=problem.message, hint=problem.hint, problems=rows, problems_total=len(rows))
 
 
 if __name__ == "__main__":

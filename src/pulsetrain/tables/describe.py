@@ -10,8 +10,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from pulsetrain.model.formats import Format
+
 from .columns import NUMERIC, Kind
-from .read import Table
+from .table import Table
 
 BINS = 20
 TOP = 10
@@ -66,9 +68,10 @@ class Description(msgspec.Struct):
     first_rows: list[list[Cell]]
     series: dict[str, list[Cell]]
     index: Index | None
-    delimiter: str
-    encoding: str
+    delimiter: str | None
+    encoding: str | None
     warnings: list[str]
+    format: Format
 
 
 def describe(table: Table) -> Description:
@@ -83,8 +86,9 @@ def describe(table: Table) -> Description:
         series={name: _last(frame[name]) for name in numeric[:SERIES]},
         index=Index(dates[0], _last(frame[dates[0]])) if dates else None,
         delimiter=table.delimiter,
-        encoding=table.encoding.removesuffix("-sig"),
+        encoding=table.encoding.removesuffix("-sig") if table.encoding else None,
         warnings=table.warnings,
+        format=table.format,
     )
 
 

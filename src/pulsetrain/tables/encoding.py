@@ -44,7 +44,8 @@ def detect_encoding(path: Path) -> str:
         head = file.read(_HEAD)
         for magic, what in _FOREIGN:
             if head.startswith(magic):
-                raise BadTable(f"The file is {what}, not a CSV.", hint=_SAVE_AS)
+                hint = "Give it a name that ends in .parquet." if magic == b"PAR1" else _SAVE_AS
+                raise BadTable(f"The file is {what}, not a CSV.", hint=hint)
         if head.startswith(_UTF16):
             return "utf-16"
         bad = _CONTROL.search(head)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
+from pulsetrain.model.formats import TAKEN
 from pulsetrain.model.runs import Resources
 from pulsetrain.model.trainers import Trainer
 
@@ -91,9 +92,11 @@ def trainer(
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the trainer `name`.
 
-    It is called as `function(run, data, **parameters)`, `data` being the path of the chosen data set, or as
-    `function(run, **parameters)` when `data` is None. `summary` is by default the first line of its docstring. While a
-    module in `needs` is missing the trainer is shown as unavailable, with `install` as what to do.
+    `data` says which data sets it takes: "table" (or "csv") any that `tables.read_table` reads (CSV, JSON Lines,
+    Parquet), "jsonl" JSON Lines alone. It is called as `function(run, data, **parameters)`, `data` being the path of
+    the chosen data set, or as `function(run, **parameters)` when `data` is None. `summary` is by default the first
+    line of its docstring. While a module in `needs` is missing the trainer is shown as unavailable, with `install`
+    as what to do.
     `predictor` is `module:function`: the function loads a model that this trainer made (`load(path) -> Predictor`) when
     somebody asks it for predictions. `resources` are what a run takes of a machine; a core, if nothing is said.
     With `takes_over`, the function is called without a run, as `function(**parameters)`: it replaces the process by
@@ -105,6 +108,8 @@ def trainer(
         known = _registered.get(name)
         if known is not None and known.function.__module__ != function.__module__:
             raise ValueError(f"The trainer {name!r} is registered already, by {known.function.__module__}.")
+        if data not in (None, *TAKEN):
+            raise ValueError(f"The trainer {name!r} takes data {data!r}; known: {', '.join(TAKEN)}.")
         missing = [module for module in needs if importlib.util.find_spec(module) is None]
         problem = f"{', '.join(missing)} is not installed. {install}".strip() if missing else None
         documentation = (inspect.getdoc(function) or "").partition("\n")[0]

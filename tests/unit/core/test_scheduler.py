@@ -13,6 +13,7 @@ import pytest
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.line import QueueMove
+from pulsetrain.core.pasts import Pasts
 from pulsetrain.core.preparation import Preparation
 from pulsetrain.core.runs import Runs, StartRequest, token_digest
 from pulsetrain.core.scheduler import Scheduler
@@ -65,7 +66,7 @@ ROOMY = Machine(cores=4, memory_bytes=2**30, gpus=(Gpu(0), Gpu(1)), slots=8)
 
 
 def play(tmp_path: Path, scenario: Scenario, *, slots: int = 1, machine: Machine | None = None) -> None:
-    def dataset_path(id: str) -> Path:
+    def dataset_path(id: str, digest: str | None) -> Path:
         if id == "gone.csv":
             raise DatasetNotFound("There is no data set 'gone.csv'.")
         return tmp_path / id
@@ -76,7 +77,9 @@ def play(tmp_path: Path, scenario: Scenario, *, slots: int = 1, machine: Machine
         artifacts = Artifacts(tmp_path / "runs", 10**6)
         preparation = Preparation(tmp_path / "runs", artifacts, dataset_path=dataset_path)
         has = machine or Machine(cores=64, memory_bytes=2**36, slots=slots)
-        scheduler = Scheduler(log, SystemClock(), executor, preparation, has, manages_gpus=bool(has.gpus))
+        pasts = Pasts(log)
+        await pasts.start()
+        scheduler = Scheduler(log, SystemClock(), executor, preparation, has, pasts, manages_gpus=bool(has.gpus))
         executor.scheduler = scheduler
         await scheduler.start()
         gan = Trainer("gan", "GAN", data="csv", resources=Resources(cores=2))

@@ -20,6 +20,9 @@ from pulsetrain.model.filenames import data_file_name, is_data_file_name, number
         ("wine", "wine.csv"),
         ("wine.xlsx", "wine.xlsx.csv"),
         ("données.tsv", "données.tsv"),
+        ("assistant.jsonl", "assistant.jsonl"),
+        ("assistant.NDJSON", "assistant.jsonl"),
+        ("trips.parquet", "trips.parquet"),
         ("ｗｉｎｅ.csv", "wine.csv"),
         ("a<b>&'\"c.csv", "a_b____c.csv"),
         ("...hidden.csv", "hidden.csv"),
@@ -61,7 +64,7 @@ def test_what_is_stored_is_one_plain_visible_name(name: str) -> None:
     except BadRequest:
         return
     assert is_data_file_name(stored)
-    assert len(stored.encode()) <= 104
+    assert len(stored.encode()) <= 108
     assert stored[0] not in ".-" and "/" not in stored and "\\" not in stored
     assert all(unicodedata.category(character)[0] != "C" for character in stored)
     assert is_data_file_name(numbered(stored, 2))

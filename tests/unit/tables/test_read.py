@@ -40,7 +40,8 @@ REFUSED = {
     "Chinese": ("a,b\n中文,1\n".encode("gbk"), "not UTF-8: byte 4"),
     "stray byte": (b"a,b\n1,2\n3,\xff\n", "not UTF-8: byte 10"),
     "mixture": ("a,b\né,1\n".encode() + "é,2\n".encode("latin-1"), "not UTF-8: byte 9"),
-    "stray byte far in": (b"a,b\n" + b"1,2\n" * 300_000 + b"\xff,3\n", "not UTF-8: byte 1200004"),
+    "many stray bytes": (b"a,b\n" + b"1,2\n" * 80 + b"\xff,3\n" * 10, "not UTF-8: byte 324"),
+    "many ragged rows": (b"a,b\n" + b"1,2\n" * 80 + b"3\n" * 10, "Row 81 (line 82) has 1 field"),
     "too many columns": (b",".join(b"c" for _ in range(2001)) + b"\n1\n", "2001 columns"),
 }
 
@@ -172,3 +173,32 @@ def test_counting_in_bulk_agrees_with_the_parser(tmp_path: Path, text: str) -> N
         assert [len(record) for record in records] == [2] * counted
     elif "\r" not in text.replace("\r\n", ""):
         assert any(len(record) != 2 for record in records)
+
+
+def test_a_few_rows_that_cannot_be_read_are_left_out_and_named(tmp_path: Path) -> None:
+    rows = [b"%d,x\n" % number for number in range(1, 101)]
+    rows[6] = b"7\n"
+    rows[49] = b"50,\xff\n"
+    rows[80] = b"81,x,y\n"
+    table = read(tmp_path, b"a,b\n" + b"".join(rows))
+    assert table.frame["a"].to_list() == [number for number in range(1, 101) if number not in (7, 50, 81)]
+    assert [(one.row, one.message) for one in table.problems] == [
+        (7, "The row (line 8) has 1 field, and the header has 2."),
+        (50, "The row (line 51) holds the byte 0xff, which is no UTF-8."),
+        (81, "The row (line 82) has 3 fields, and the header has 2."),
+    ]
+    assert (table.problems_total, table.warnings[0]) == (3, "3 rows cannot be read and are left out.")
+
+
+def test_cells_that_keep_a_column_from_being_numbers_are_named_by_their_row(tmp_path: Path) -> None:
+    rows = [f"{number},{number}" for number in range(1, 51)]
+    rows[2] = "3"  # left out: what follows it keeps its number
+    rows[9] = "10,ten"
+    rows[10] = "11,NA"
+    table = read(tmp_path, "a,b\n" + "\n".join(rows))
+    assert [(one.row, one.message) for one in table.problems][1:] == [
+        (10, "b is 'ten', where other rows have numbers.")
+    ]
+    assert table.kinds["b"] == "text"
+    codes = read(tmp_path, "zip,n\n" + "".join(f"{1000 + number},1\n" for number in range(50)) + "x-9,1\n0123,2\n")
+    assert codes.problems == []

@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True):
 @trainer(
     "classifier",
     title="Classifier",
-    data="csv",
+    data="table",
     stages=STAGES,
     summary="Learns to predict one column of a table, classes or numbers, with the best of several kinds of model.",
     needs=["sklearn", "skops"],

@@ -90,7 +90,7 @@ class Settings(msgspec.Struct, frozen=True):
 @trainer(
     "fine-tune",
     title="Fine-tune a language model",
-    data="csv, jsonl",
+    data="table",
     stages=STAGES,
     summary="Teaches a language model to classify texts or pairs of texts, or to follow instructions; LoRA or full.",
     needs=["torch", "transformers", "peft"],

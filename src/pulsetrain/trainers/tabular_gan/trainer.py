@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True):
 @trainer(
     "tabular-gan",
     title="Tabular GAN",
-    data="csv",
+    data="table",
     stages=STAGES,
     summary="Learns a table and makes synthetic rows like it, with a report of how good they are.",
     needs=["torch", "sklearn"],
@@ -51,7 +51,7 @@ def train(
     checkpoint_every: Annotated[int, Range(1, 1000), Help("Epochs between checkpoints."), Advanced()] = 10,
     device: Annotated[Literal["auto", "cpu", "cuda"], Help("Where to train."), Advanced()] = "auto",
 ) -> None:
-    """Train a conditional GAN on the CSV file `data`; write synthetic rows, a quality report and the model.
+    """Train a conditional GAN on the table `data`; write synthetic rows, a quality report and the model.
 
     Raises BadTable where the file cannot be learnt from, and BadParameters.
     """
