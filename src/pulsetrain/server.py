@@ -24,18 +24,21 @@ from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
+from pulsetrain.core.host import Host
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
 from pulsetrain.core.machine import machine_of
 from pulsetrain.core.models import Models
+from pulsetrain.core.pasts import Pasts
 from pulsetrain.core.preparation import Preparation
 from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.scheduler import Scheduler
 from pulsetrain.core.settings import Settings
-from pulsetrain.core.tokens import Tokens, is_loopback
+from pulsetrain.core.tokens import Tokens
 from pulsetrain.core.trainers import Trainers
+from pulsetrain.core.watchdogs import Watchdogs
 from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
 from pulsetrain.http.transport import HandshakeProtocol, RequestProtocol
@@ -114,7 +117,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     clock = SystemClock()
     log = await SqliteLog.open(settings.data / "pulsetrain.db", durability=settings.durability)
     described = await trainers.describe(settings.trainer_modules)
-    if not (settings.allow_commands or is_loopback(settings.host)):
+    if not settings.may_run_commands:
         described = trainers.without_commands(described)
     known = Trainers(described)
     run_folder = settings.data / "runs"
@@ -135,12 +138,14 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         run_folder, artifacts, dataset_path=datasets.path, trainer_modules=settings.trainer_modules
     )
     manages_gpus = bool(machine.gpus) or settings.gpus is not None
-    scheduler = Scheduler(log, clock, executor, preparation, machine, manages_gpus=manages_gpus)
+    pasts = Pasts(log)
+    scheduler = Scheduler(log, clock, executor, preparation, machine, pasts, manages_gpus=manages_gpus)
     models = Models(settings.data / "models", log, artifacts, known, clock)
     deployments = Deployments(settings.data / "deployments.json", models, log, clock, settings.trainer_modules)
     hub = Hub(log)
     runs = Runs(log, known, machine=machine, chosen=datasets.chosen)
     repeats = Repeats(log, runs)
+    watchdogs = Watchdogs(log, clock, runs, settings.data)
     parts = Services(
         settings=settings,
         clock=clock,
@@ -160,6 +165,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         deployments=deployments,
         trainers=known,
         supervisor_pid=executor.pid,
+        host=Host(settings.data),
         started=clock.monotonic(),
     )
 
@@ -180,8 +186,12 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         await leases.start(recover)
         stack.push_async_callback(leases.close)
         await hub.warm()
+        await pasts.start()
+        stack.push_async_callback(pasts.close)
         await scheduler.start()
         stack.push_async_callback(scheduler.close)
+        await watchdogs.start()
+        stack.push_async_callback(watchdogs.close)
         await repeats.start()
         stack.push_async_callback(repeats.close)
         for run in await log.active_runs():

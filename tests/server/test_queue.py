@@ -97,6 +97,35 @@ def test_a_run_waits_for_cores_and_gets_them_as_threads(
     assert said == ["threads 1 gpus 1"]
 
 
+def test_earlier_runs_tell_how_long_one_takes_and_when_the_next_one_starts(
+    start_server: StartServer, tmp_path: Path, trainers: str
+) -> None:
+    server = start_server("--trainers", trainers)
+    assert server.ended(start(server)["id"])["state"] == "succeeded"
+    took = server.get("/api/queue")
+    assert (took["waiting"], took["running"]) == ([], [])
+    server.kill()
+    server.start()
+    gate = tmp_path / "gate"
+    running = start(server, gate)
+    waiting = start(server)
+    server.events(running["id"], lambda event: event["type"] == "run.stage")
+    # Before it has said a word of its own progress, its stages tell how long they took before.
+    events = server.events(running["id"], lambda event: event["type"] == "run.progress" and _eta(event) is not None)
+    assert 0 <= _eta(events[-1]) < 60
+    page = server.get("/api/queue")
+    assert page["running"][0]["eta_seconds"] is not None
+    assert 0 <= page["waiting"][0]["start_seconds"] < 60
+    told = eventually(lambda: server.run(waiting["id"])["progress"], "its place")
+    assert told["start_seconds"] is not None
+    gate.touch()
+    assert server.ended(waiting["id"])["progress"]["queue_position"] is None
+
+
+def _eta(event: dict[str, Any]) -> Any:
+    return event["data"].get("eta_seconds")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pulsetrain.model.errors import BadRequest, PulsetrainError
+
+from .watching import Watch, watchdogs_of
 
 CONTEXT = {"allow_interspersed_args": False}
 
@@ -25,6 +27,7 @@ def run(
     name: Annotated[str | None, typer.Option(help="The run's name; that of the script by default.")] = None,
     project: Annotated[str | None, typer.Option(help="What the run belongs to.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given many times.")] = None,
+    watch: Watch = None,
     cores: Annotated[int | None, typer.Option(min=1, help="The run's share of the cores; all by default.")] = None,
     url: Annotated[str, typer.Option(help="The server's address.", envvar="PULSETRAIN_URL")] = "http://127.0.0.1:8787",
 ) -> None:
@@ -42,7 +45,16 @@ def run(
         raise BadRequest("There is no command to run.", hint="pulsetrain run -- python train.py")
     id, token = new_run_id(), new_token()
     called = name or script_name(command)
-    asked = {"command": command, "name": called, "project": project, "tags": tag or [], "id": id, "token": token}
+    asked: dict[str, Any] = {
+        "command": command,
+        "name": called,
+        "project": project,
+        "tags": tag or [],
+        "id": id,
+        "token": token,
+    }
+    if watch:
+        asked["watchdogs"] = watchdogs_of(watch)
     folder = SpoolFolder(home() / "spool" / id)
     try:
         folder.create()

@@ -18,6 +18,7 @@ from pulsetrain.model.trainers import Trainer
 from . import show
 from .sizes import size_of
 from .terminal import AsJson, Url, note, out, print_json
+from .watching import Watch, watchdogs_of
 
 if TYPE_CHECKING:
     from pulsetrain.sdk.answers import Dataset, Snapshot
@@ -44,6 +45,7 @@ def start(
         int | None, typer.Option(min=0, help="How many GPUs it takes.", show_default="the trainer's")
     ] = None,
     gpu: Annotated[list[int] | None, typer.Option(min=0, help="Take this one; may be given several times.")] = None,
+    watchdogs: Watch = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch it until it ends, and end as it did.")] = False,
     url: Url = None,
     as_json: AsJson = False,
@@ -72,6 +74,7 @@ def start(
             priority=priority,
             retries=retries,
             resources=_resources(cores, memory, gpus, gpu),
+            watchdogs=watchdogs_of(watchdogs) if watchdogs else None,
         )
         if not follow:
             told(started, as_json)

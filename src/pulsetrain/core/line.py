@@ -88,6 +88,7 @@ class Line:
         self._granted = granted
         self._expected = expected
         self._lost: dict[str, Holder] = {}
+        self._works: dict[str, tuple[str | None, str | None, dict[str, Any]]] = {}
         self._told: dict[str, tuple[int, float | None]] = {}
         self._early: list[Stored] | None = []
 
@@ -110,8 +111,8 @@ class Line:
             self.queue.hold(Holder(run.id, run.name, grant, resources, run.state == "paused", ends))
             return
         order = run.first_seq if run.order is None else run.order
-        seconds = self._expected(run.trainer, run.dataset, run.parameters)
-        self.queue.add(Waiting(run.id, run.name, order, resources, run.priority, seconds))
+        self._works[run.id] = (run.trainer, run.dataset, run.parameters)
+        self.queue.add(Waiting(run.id, run.name, order, resources, run.priority))
         if run.progress is not None and run.progress.queue_position is not None:
             self._told[run.id] = (run.progress.queue_position, run.progress.start_seconds)
 
@@ -156,14 +157,15 @@ class Line:
         if data.get("trainer") is None or run in self.queue.holders:
             return False
         resources = msgspec.convert(data.get("resources") or {}, Resources)
-        seconds = self._expected(data["trainer"], data.get("dataset"), data.get("parameters") or {})
-        self.queue.add(Waiting(run, data["name"], seq, resources, data.get("priority") or 0, seconds))
+        self._works[run] = (data["trainer"], data.get("dataset"), data.get("parameters") or {})
+        self.queue.add(Waiting(run, data["name"], seq, resources, data.get("priority") or 0))
         return True
 
     def _status(self, run: str, state: str) -> bool:
         if state == "queued":
             return False
         if state in ENDED:
+            self._works.pop(run, None)
             waited = self.queue.remove(run)
             holder = self.queue.release(run) or self._lost.pop(run, None)
             if state == "lost" and holder is not None:
@@ -182,10 +184,20 @@ class Line:
 
     # ---- what it tells ----
 
+    def expected(self, run: str) -> float | None:
+        """Seconds that a run will take, by what is known of earlier ones now."""
+        work = self._works.get(run)
+        return self._expected(*work) if work is not None else None
+
+    def _starts(self) -> list[float | None]:
+        for one in list(self.queue.line(TOLD)):
+            self.queue.waiting[one.run] = msgspec.structs.replace(one, seconds=self.expected(one.run))
+        return self.queue.start_seconds(self._clock.time(), TOLD)
+
     async def tell(self) -> None:
         """Tell the first of those who wait where they stand, if that is new to them."""
         first = list(self.queue.line(TOLD))
-        starts = self.queue.start_seconds(self._clock.time(), TOLD)
+        starts = self._starts()
         now = {
             one.run: (position, None if start is None else round(start, 1))
             for position, (one, start) in enumerate(zip(first, starts, strict=True), 1)
@@ -232,7 +244,7 @@ class Line:
     def page(self) -> QueuePage:
         """The queue now."""
         view, now, machine = self._log.view(), self._clock.time(), self.queue.machine
-        starts = [*self.queue.start_seconds(now, TOLD)]
+        starts = self._starts()
         starts += [None] * (len(self.queue.waiting) - len(starts))
         reasons = self.queue.reasons()
         waiting = [

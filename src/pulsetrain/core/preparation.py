@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from pulsetrain.model.errors import ArtifactNotFound
+from pulsetrain.model.eta import Past
 from pulsetrain.model.events import Event
 from pulsetrain.model.queue import Grant, Machine
 from pulsetrain.model.runs import Run
@@ -50,7 +50,9 @@ class Preparation:
         self._dataset_path = dataset_path
         self._modules = list(trainer_modules)
 
-    def lay_out(self, run: Run, given: Given, checkpoint: str | None, history: Any) -> tuple[Path, dict[str, str]]:
+    def lay_out(
+        self, run: Run, given: Given, checkpoint: str | None, history: Sequence[Past]
+    ) -> tuple[Path, dict[str, str]]:
         """The run's folder, ready, and what its environment says of it. `checkpoint` is an artifact of `resume_from`.
 
         Raises OSError or PulsetrainError.

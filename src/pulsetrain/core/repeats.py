@@ -38,6 +38,7 @@ class CloneRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     priority: int | None = None
     resources: Wanted | None = None
     retries: int | None = None
+    watchdogs: list[dict[str, Any]] | None = None
 
 
 class Repeats:
@@ -82,6 +83,7 @@ class Repeats:
             "tags": changes.tags,
             "priority": changes.priority,
             "retries": changes.retries,
+            "watchdogs": changes.watchdogs,
         }
         request = msgspec.structs.replace(
             like,
@@ -149,6 +151,7 @@ def _like(run: Run, *, resume_from: str | None, retries: int) -> StartRequest:
         resume_from=resume_from,
         priority=run.priority,
         retries=retries,
+        watchdogs=run.watchdogs,
         resources=None if resources is None else Wanted(**msgspec.structs.asdict(resources)),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pulsetrain.model import steering
+from pulsetrain.model import steering, watchdogs
 from pulsetrain.model.cursor import Cursor
 from pulsetrain.model.errors import BadRequest, RunExists, RunNotFound
 from pulsetrain.model.events import NewEvent
@@ -40,6 +40,8 @@ class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retries: int = 0
     """How often it is tried again when it fails."""
     resources: Wanted | None = None
+    watchdogs: list[dict[str, Any]] | None = None
+    """Those of every run where None."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -63,6 +65,7 @@ class RegisterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tags: list[str] = []
     id: str | None = None
     token: str | None = None
+    watchdogs: list[dict[str, Any]] | None = None
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -135,6 +138,7 @@ class Runs:
             "retries": request.retries,
             "priority": request.priority,
             "resources": msgspec.to_builtins(resources),
+            "watchdogs": watchdogs.checked(request.watchdogs),
             "dataset_digest": digest,
         }
         run = origin.id or new_run_id()
@@ -164,6 +168,7 @@ class Runs:
             "tags": request.tags,
             "by": by,
             "stages": [],
+            "watchdogs": watchdogs.checked(request.watchdogs),
         }
 
         def decide(log: Transaction) -> Sequence[NewEvent]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pulsetrain.model.errors import PulsetrainError
@@ -15,16 +15,14 @@ from pulsetrain.model.queue import Grant, Holder, Machine, Waiting
 from pulsetrain.model.runs import Run
 from pulsetrain.ports import Clock, EventLog, Executor, Launch, Transaction
 
-from .line import Expected, Line
+from .line import Line
+from .pasts import Pasts
 from .preparation import Given, Preparation, given_of, grant_of, newest_checkpoint, visible_gpus
 from .runs import token_digest
 
 logger = logging.getLogger(__name__)
 
 TRAINER_COMMAND = [sys.executable, "-m", "pulsetrain.trainers.main"]
-
-Past = Callable[[Run], Sequence[Any]]
-"""What earlier runs like this one took."""
 
 
 class Scheduler:
@@ -37,20 +35,20 @@ class Scheduler:
         executor: Executor,
         preparation: Preparation,
         machine: Machine,
+        pasts: Pasts,
         *,
         manages_gpus: bool = False,
-        past: Past = lambda run: [],
-        expected: Expected = lambda trainer, dataset, parameters: None,
     ) -> None:
         self._log = log
         self._executor = executor
         self._preparation = preparation
         self._manages_gpus = manages_gpus
-        self._past = past
+        self._pasts = pasts
+        self._clock = clock
         self._wake = asyncio.Event()
         self._lent: dict[str, frozenset[int]] = {}
         self._task: asyncio.Task[None] | None = None
-        self.line = Line(log, clock, machine, granted=self._granted, expected=expected, moved=self._wake.set)
+        self.line = Line(log, clock, machine, granted=self._granted, expected=pasts.expected, moved=self._wake.set)
 
     async def start(self) -> None:
         """Find out who waits and who runs, and begin to start runs."""
@@ -83,7 +81,9 @@ class Scheduler:
         while (found := queue.next(avoid=self._lent_now())) is not None:
             waiting, grant = found
             # Held from now on: what it was given cannot be given twice while it is being prepared.
-            queue.hold(Holder(waiting.run, waiting.name, grant, waiting.resources))
+            seconds = self.line.expected(waiting.run)
+            ends = None if seconds is None else self._clock.time() + seconds
+            queue.hold(Holder(waiting.run, waiting.name, grant, waiting.resources, ends_at=ends))
             try:
                 await self._launch(waiting, grant)
             except Exception:
@@ -128,7 +128,7 @@ class Scheduler:
             _, source = await self._log.run(run.resume_from)
             _, events = await self._log.run_events(run.resume_from, ["run.artifact"])
             checkpoint = newest_checkpoint(events, source) if source is not None else None
-        history = self._past(run)
+        history = self._pasts.like(run)
         folder, environment = await asyncio.to_thread(self._preparation.lay_out, run, given, checkpoint, history)
         gpus = visible_gpus(given, self.line.queue.machine, managed=self._manages_gpus)
         return folder, environment | gpus

@@ -18,11 +18,13 @@ from . import (
     gan_dashboard,
     ingest,
     metrics,
+    mlops_dashboard,
     models,
     openapi,
     queue,
     runs,
     static,
+    training_jobs,
     uploads,
 )
 from .errors import exception_handlers
@@ -32,16 +34,18 @@ from .services import Services
 def all_routes() -> list[BaseRoute]:
     """Every route; the page takes what no other does, so it comes last."""
     return [
+        *ingest.routes,  #        /api/runs/{id}/records: first, because each event comes this way
+        *events.routes,  #        /api/events: SSE, WebSocket, pages
         *auth.routes,  #          /api/login /api/logout /api/session
         *runs.routes,  #          /health /api/trainers /api/runs…
         *queue.routes,  #         /api/queue /api/runs/{id}/queue
-        *ingest.routes,  #        /api/runs/{id}/records
-        *events.routes,  #        /api/events: SSE, WebSocket, pages
         *examples.routes,  #      /api/datasets/{id}/examples…
         *datasets.routes,  #      /api/datasets…
         *uploads.routes,  #       /api/uploads…
         *models.routes,  #        /api/models… /api/deployments…
         *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training …
+        *mlops_dashboard.routes,  # CONTRACTS B: /ws /api/upload /api/train /api/training…
+        *training_jobs.routes,  # CONTRACTS C: /ws/training /training/jobs… /training/datasets…
         *metrics.routes,  #       /metrics
         *openapi.routes,  #       /openapi.json /docs
         *asyncapi.routes,  #      /asyncapi.json

@@ -111,12 +111,13 @@ class AsyncClient:
         priority: int = 0,
         retries: int = 0,
         resources: Mapping[str, Any] | None = None,
+        watchdogs: Sequence[Mapping[str, Any]] | None = None,
     ) -> Snapshot:
         """Have the server start a run. Raises Refused, for instance `bad_parameters` or `does_not_fit`.
 
         It waits for its turn; of higher `priority` (-100 to 100) it goes first. When it fails it is tried again
         `retries` times. `resources` (`cores`, `memory_bytes`, `gpus`, `gpu_indices`) are the trainer's own but for
-        those given.
+        those given; `watchdogs`, such as `{"kind": "nan", "action": "stop"}`, take the place of those of every run.
         """
         call = calls.start(
             trainer,
@@ -128,6 +129,7 @@ class AsyncClient:
             priority=priority,
             retries=retries,
             resources=resources,
+            watchdogs=watchdogs,
         )
         return await self._ask(call)
 
@@ -146,6 +148,7 @@ class AsyncClient:
         priority: int | None = None,
         retries: int | None = None,
         resources: Mapping[str, Any] | None = None,
+        watchdogs: Sequence[Mapping[str, Any]] | None = None,
     ) -> Snapshot:
         """A new run like this one but for what is given. `parameters` changes those that it names."""
         changes = {
@@ -156,6 +159,7 @@ class AsyncClient:
             "priority": priority,
             "retries": retries,
             "resources": resources,
+            "watchdogs": watchdogs,
         }
         return await self._ask(calls.clone(run, changes))
 

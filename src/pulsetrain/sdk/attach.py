@@ -23,14 +23,22 @@ class Begun(msgspec.Struct, frozen=True):
     folder: SpoolFolder
 
 
-def begin(url: str, *, project: str | None, name: str | None, parameters: dict[str, Any], tags: list[str]) -> Begun:
+def begin(
+    url: str,
+    *,
+    project: str | None,
+    name: str | None,
+    parameters: dict[str, Any],
+    tags: list[str],
+    watchdogs: list[dict[str, Any]] | None = None,
+) -> Begun:
     """Make the spool of a new run. Its supervisor enters it at the server. Raises OSError."""
     id, token = new_run_id(), new_token()
     folder = SpoolFolder(home() / "spool" / id)
     folder.create()
     command = [Path(sys.executable).name, *sys.argv] if sys.argv and sys.argv[0] else [Path(sys.executable).name]
     name = name or (Path(sys.argv[0]).stem if sys.argv and sys.argv[0] else None)
-    register = {
+    register: dict[str, Any] = {
         "command": [word.encode("utf-8", "replace").decode() for word in command],
         "name": name,
         "project": project,
@@ -39,6 +47,8 @@ def begin(url: str, *, project: str | None, name: str | None, parameters: dict[s
         "id": id,
         "token": token,
     }
+    if watchdogs is not None:
+        register["watchdogs"] = watchdogs
     note = Note(id=id, token=token, url=url, name=name, register=register, attached=identity(os.getpid()))
     folder.write_note(note)
     return Begun(id, folder)

@@ -64,6 +64,7 @@ def start(
     priority: int,
     retries: int,
     resources: Mapping[str, Any] | None,
+    watchdogs: Sequence[Mapping[str, Any]] | None,
 ) -> Call[Snapshot]:
     body: dict[str, Any] = {
         "trainer": trainer,
@@ -75,6 +76,7 @@ def start(
         "priority": priority,
         "retries": retries,
         "resources": None if resources is None else dict(resources),
+        "watchdogs": watchdogs,
     }
     return Call("POST", "/api/runs", Snapshot, body=body)
 

@@ -1,11 +1,17 @@
-"""How far a run is: its stages, its share done, and how long the rest will take at its own speed."""
+"""How far a run is: its stages, its share done, and how long the rest will take (`model/eta.py`)."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import msgspec
+
+from pulsetrain.model.eta import Outlook, Past
 
 from .values import count, finite, text
 
@@ -42,12 +48,23 @@ class Stage:
 
 
 class Pace:
-    """Remembers when a run was how far."""
+    """Remembers when a run was how far, and what runs like it took."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, history: Sequence[Past] | None = None) -> None:
+        """`clock` stands still while the run is paused. `history` is by default what the server said."""
         self._clock = clock
-        self._began: tuple[float, float] | None = None
+        self._history = earlier() if history is None else history
+        self._outlook = Outlook(self._history)
         self._last: tuple[float, Any] | None = None
+        self._data: dict[str, Any] = {}
+
+    def stage(self, name: str) -> dict[str, Any] | None:
+        """The run is in another stage. The data of a `run.progress` where earlier runs tell how long it will take."""
+        now = self._clock()
+        self._outlook.stage(name, now)
+        if not self._history:
+            return None
+        return {"percent": None, **self._data, "rate": None, "unit": None, "eta_seconds": self._eta(now)}
 
     def data(
         self, percent: Any, epoch: Any, epochs: Any, step: Any, steps: Any, rate: Any, unit: Any, eta_seconds: Any
@@ -58,9 +75,9 @@ class Pace:
         if self._last is not None and now - self._last[0] < _SECONDS and epoch == self._last[1] and done != 100:
             return None
         self._last = (now, epoch)
-        if done is not None and self._began is None:
-            self._began = (now, done)
-        return {
+        units, whole = (epoch, epochs) if finite(epochs) else (step, steps)
+        self._outlook.progress(now, done, finite(units), finite(whole), count(epochs))
+        self._data = {
             "percent": done,
             "epoch": count(epoch),
             "epochs": count(epochs),
@@ -68,14 +85,25 @@ class Pace:
             "steps": count(steps),
             "rate": finite(rate),
             "unit": None if unit is None else text(unit),
-            "eta_seconds": self._eta(now, done) if eta_seconds is None else finite(eta_seconds),
         }
+        return {**self._data, "eta_seconds": self._eta(now) if eta_seconds is None else finite(eta_seconds)}
 
-    def _eta(self, now: float, percent: float | None) -> float | None:
-        if percent is None or self._began is None:
-            return None
-        since, first = self._began
-        return round((100 - percent) * (now - since) / (percent - first), 3) if percent > first else None
+    def _eta(self, now: float) -> float | None:
+        left = self._outlook.remaining(now)
+        return None if left is None else round(left, 3)
+
+
+def earlier() -> list[Past]:
+    """What earlier runs like this one took, as the server that started it has noted it."""
+    path = os.environ.get("PULSETRAIN_SPEC")
+    try:
+        return msgspec.json.decode(Path(path).read_bytes(), type=_Specification).history if path else []
+    except (OSError, msgspec.DecodeError):
+        return []
+
+
+class _Specification(msgspec.Struct):
+    history: list[Past] = []
 
 
 def _percent(percent: Any, epoch: Any, epochs: Any, step: Any, steps: Any) -> float | None:

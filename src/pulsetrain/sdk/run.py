@@ -14,6 +14,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pulsetrain.model.errors import BadParameters
+from pulsetrain.model.watchdogs import checked
+
 from . import attach
 from .artifacts import keep
 from .control import LINK_DOWN, LINK_REFUSED, Commands, NoCommands
@@ -38,12 +41,17 @@ def init(
     name: str | None = None,
     config: Mapping[str, Any] | Any | None = None,
     tags: Sequence[str] | None = None,
+    watchdogs: Sequence[Mapping[str, Any]] | None = None,
 ) -> Run:
     """Begin to log this process as a run.
 
-    Under a supervisor (`pulsetrain run -- …`, or started from the page) this is that run, and `project`, `name` and
-    `tags` are those that it was given there. Otherwise a new run begins, and a supervisor is started beside this
-    process.
+    Under a supervisor (`pulsetrain run -- …`, or started from the page) this is that run, and `project`, `name`,
+    `tags` and `watchdogs` are those that it was given there. Otherwise a new run begins, and a supervisor is started
+    beside this process.
+
+    `watchdogs` are what the server shall look at, and do (`warn`, `pause` or `stop`) when it sees it:
+    `{"kind": "diverges", "metric": "loss", "action": "stop"}`. Without them it warns of NaN in a loss and of a full
+    disk.
 
     `config` is a mapping (or an `argparse.Namespace`) of the run's parameters; `run.param()` reads them. Never raises:
     without a server the run is kept on disk until `pulsetrain sync`, and where not even that is possible, a warning is
@@ -60,7 +68,7 @@ def init(
             return _supervised(SpoolFolder(Path(spool)), parameters)
         for old in list(_active):
             old.finish()
-        return _attached(project, name, parameters, tags)
+        return _attached(project, name, parameters, tags, watchdogs)
     except Exception as problem:  # noqa: BLE001  # whatever it is, training matters more
         warn_once("init", f"this run is not logged: {problem}")
         return Run(id=os.environ.get("PULSETRAIN_RUN", "r_"), folder=None, parameters=parameters)
@@ -77,7 +85,13 @@ def _supervised(folder: SpoolFolder, config: dict[str, Any]) -> Run:
     )
 
 
-def _attached(project: str | None, name: str | None, config: dict[str, Any], tags: Sequence[str] | None) -> Run:
+def _attached(
+    project: str | None,
+    name: str | None,
+    config: dict[str, Any],
+    tags: Sequence[str] | None,
+    watchdogs: Sequence[Mapping[str, Any]] | None,
+) -> Run:
     url = os.environ.get("PULSETRAIN_URL") or DEFAULT_URL
     begun = attach.begin(
         url,
@@ -85,12 +99,22 @@ def _attached(project: str | None, name: str | None, config: dict[str, Any], tag
         name=None if name is None else text(name),
         parameters=config,
         tags=[text(tag) for tag in tags or ()],
+        watchdogs=None if watchdogs is None else _watchdogs(watchdogs),
     )
     run = Run(id=begun.id, folder=begun.folder, parameters=config, url=url)
     attach.start_supervisor(begun.folder)
     say(f"run {begun.id} → {run.url}")
     run._hooks = attach.Hooks(run._exited, run._printed)
     return run
+
+
+def _watchdogs(wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]] | None:
+    """Those of every run where the server would refuse these: a slip here must not cost the whole record."""
+    try:
+        return checked(wanted)
+    except BadParameters as problem:
+        warn_once("watchdogs", f"{problem.message} {problem.hint}".strip())
+        return None
 
 
 def _spec_parameters() -> dict[str, Any]:
@@ -190,6 +214,13 @@ class Run:
         place = self._stages.index(name) if index is None else count(index)
         stage = Stage(name, place, count(of), self._record_of_all)
         stage.begin()
+        try:
+            outlook = self._pace.stage(name)
+        except Exception as problem:  # noqa: BLE001  # never into training
+            warn_once("outlook", f"the time that is left is not known: {problem}")
+            return stage
+        if outlook is not None:
+            self._record("run.progress", outlook)
         return stage
 
     def progress(

@@ -13,6 +13,7 @@ import pytest
 from pulsetrain.adapters.sqlite import SqliteLog
 from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.line import QueueMove
+from pulsetrain.core.pasts import Pasts
 from pulsetrain.core.preparation import Preparation
 from pulsetrain.core.runs import Runs, StartRequest, token_digest
 from pulsetrain.core.scheduler import Scheduler
@@ -76,7 +77,9 @@ def play(tmp_path: Path, scenario: Scenario, *, slots: int = 1, machine: Machine
         artifacts = Artifacts(tmp_path / "runs", 10**6)
         preparation = Preparation(tmp_path / "runs", artifacts, dataset_path=dataset_path)
         has = machine or Machine(cores=64, memory_bytes=2**36, slots=slots)
-        scheduler = Scheduler(log, SystemClock(), executor, preparation, has, manages_gpus=bool(has.gpus))
+        pasts = Pasts(log)
+        await pasts.start()
+        scheduler = Scheduler(log, SystemClock(), executor, preparation, has, pasts, manages_gpus=bool(has.gpus))
         executor.scheduler = scheduler
         await scheduler.start()
         gan = Trainer("gan", "GAN", data="csv", resources=Resources(cores=2))
