@@ -200,7 +200,8 @@ class Outlook:
         each, left = self._percents.seconds_each(), self._left_percent
         if each is None or left is None or self._said is None:
             return None
-        return max(left * each - (at - self._said), min(left, 1.0) * each)
+        since = at - self._said
+        return max(left * each - since, min(left, 1.0) * each, _OVERDUE * since)
 
 
 def _rest(usual: float, spent: float) -> float:
