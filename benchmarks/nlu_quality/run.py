@@ -67,6 +67,9 @@ class Run:
     def param(self, name: str, default: Any = None) -> Any:
         return default
 
+    def clock(self) -> float:
+        return time.perf_counter()
+
     def on(self, *_: Any) -> None: ...
 
     def settle(self, *_: Any) -> None: ...
@@ -173,19 +176,19 @@ def main() -> None:
     ]
     if options.also:
         cases += [
-            ("AdaGrad, rate 0.1", rows, {"optimizer": "adagrad", "learning_rate": 0.1}),
-            ("SGD, rate 1", rows, {"optimizer": "sgd", "learning_rate": 1.0}),
-            ("Adam, rate 0.001", rows, {"learning_rate": 0.001}),
             *((f"{count} examples", smaller(rows, count), {}) for count in (300, 1000, 3000)),
+            ("AdaGrad, rate 0.1", rows, {"optimizer": "adagrad", "learning_rate": 0.1}),
+            ("Adam, rate 0.001", rows, {"learning_rate": 0.001}),
+            ("SGD, rate 1", rows, {"optimizer": "sgd", "learning_rate": 1.0}),
         ]
+    path = RESULTS / f"nlu_quality-{time.strftime('%Y-%m-%d', time.gmtime())}.json"
     results: dict[str, Any] = {}
     for name, some, settings in cases:
-        results[name] = {"settings": settings, **measure(some, settings)}
+        results[name] = {"load": round(os.getloadavg()[0], 1), "settings": settings, **measure(some, settings)}
         show(name, results[name])
-    peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    document = {"machine": here, "peak_memory_mib": peak, "results": results}
-    path = RESULTS / f"nlu_quality-{time.strftime('%Y-%m-%d', time.gmtime())}.json"
-    path.write_text(json.dumps(document, indent=1) + "\n")
+        peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        document = {"machine": here, "peak_memory_mib": peak, "results": results}
+        path.write_text(json.dumps(document, indent=1) + "\n")
     print(f"\npeak memory {peak} MiB\n{here}\nsaved to {path}")
 
 

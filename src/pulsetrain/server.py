@@ -24,6 +24,7 @@ from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
+from pulsetrain.core.host import Host
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
@@ -35,7 +36,7 @@ from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.scheduler import Scheduler
 from pulsetrain.core.settings import Settings
-from pulsetrain.core.tokens import Tokens, is_loopback
+from pulsetrain.core.tokens import Tokens
 from pulsetrain.core.trainers import Trainers
 from pulsetrain.core.watchdogs import Watchdogs
 from pulsetrain.http.app import make_app
@@ -116,7 +117,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
     clock = SystemClock()
     log = await SqliteLog.open(settings.data / "pulsetrain.db", durability=settings.durability)
     described = await trainers.describe(settings.trainer_modules)
-    if not (settings.allow_commands or is_loopback(settings.host)):
+    if not settings.may_run_commands:
         described = trainers.without_commands(described)
     known = Trainers(described)
     run_folder = settings.data / "runs"
@@ -164,6 +165,7 @@ async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[S
         deployments=deployments,
         trainers=known,
         supervisor_pid=executor.pid,
+        host=Host(settings.data),
         started=clock.monotonic(),
     )
 

@@ -30,7 +30,7 @@ print("pids", os.getpid(), child.pid, flush=True)
 step = 0
 while not run.should_stop:
     step += 1
-    run.log({"loss": 1.0}, step=step)
+    run.log({"loss": 1.0, "halted": time.monotonic() - run.clock()}, step=step)
     time.sleep(0.005)
 child.kill()
 """
@@ -115,6 +115,8 @@ def test_a_script_is_paused_at_its_safe_point_with_a_checkpoint_and_all_of_it_st
     run.stop(grace=60)
     ended = run.server.ended(run.id)
     assert (ended["state"], ended["ended_by"]) == ("stopped", "safe point")
+    # The clock by which it reckons its speed stood still: at least for the two seconds at rest.
+    assert ended["metrics"]["halted"]["min"] < 0.1 and ended["metrics"]["halted"]["last"] > 2
     steps = run.steps("loss")
     assert steps == list(range(1, len(steps) + 1))
 

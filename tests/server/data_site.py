@@ -17,6 +17,7 @@ from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
+from pulsetrain.core.host import Host
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
@@ -95,6 +96,7 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
         deployments=Deployments(folder / "deployments.json", models, log, clock),
         trainers=trainers,
         supervisor_pid=pids.get,
+        host=Host(folder),
         started=clock.monotonic(),
     )
     log.on_commit(lambda events: pids.update({event.run: 4711 for event in events if b'"running"' in event.body}))

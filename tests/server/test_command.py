@@ -84,9 +84,9 @@ def test_a_stop_ends_it(start_server: StartServer) -> None:
     [
         ({"command": "no-such-program --x"}, 127, "'no-such-program' cannot be started: No such file or directory."),
         ({"command": "/etc/passwd"}, 126, "'/etc/passwd' cannot be started: Permission denied."),
-        ({"command": "true", "folder": "/no/such/folder"}, 1, "The folder /no/such/folder cannot be entered"),
-        ({"command": "true", "folder": "here"}, 1, "folder must be an absolute path, not 'here'."),
-        ({"command": "true", "environment": "what"}, 1, "environment, line 1: 'what' is not NAME=VALUE."),
+        ({"command": "true", "folder": "/no/such/folder"}, 64, "The folder /no/such/folder cannot be entered"),
+        ({"command": "true", "folder": "here"}, 64, "folder must be an absolute path, not 'here'."),
+        ({"command": "true", "environment": "what"}, 64, "environment, line 1: 'what' is not NAME=VALUE."),
     ],
 )
 def test_what_cannot_be_started_says_why(
@@ -128,8 +128,11 @@ def tried(server: LiveServer) -> httpx.Response:
     return httpx.post(f"{server.url}/api/runs", headers=headers, json=asked, timeout=PATIENCE)
 
 
-def test_where_others_reach_the_server_it_is_off_until_allowed(start_server: StartServer, tmp_path: Path) -> None:
-    wide = ("--host", "0.0.0.0", "--token", TOKEN)
+@pytest.mark.parametrize("wide", [("--host", "0.0.0.0"), ("--allow-host", "lab.example")], ids=["bound", "proxy"])
+def test_where_others_reach_the_server_it_is_off_until_allowed(
+    start_server: StartServer, tmp_path: Path, wide: tuple[str, ...]
+) -> None:
+    wide = (*wide, "--token", TOKEN)
     server = start_server(*wide)
     trainer = described(server)
     assert not trainer["available"]

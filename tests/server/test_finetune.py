@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 from typing import Any
 
 import httpx
 import msgspec
+import pytest
 
 import own_texts
 from conftest import StartServer
@@ -15,6 +15,7 @@ from live import PATIENCE, LiveServer, eventually
 from pulsetrain.model.report import Report
 
 
+@pytest.mark.timeout(600)
 def test_a_run_is_stopped_gone_on_with_and_asked(start_server: StartServer) -> None:
     server = start_server()
     dataset = _upload(server, own_texts.intents())
@@ -65,12 +66,8 @@ def test_a_file_that_is_wrong_fails_with_its_row(start_server: StartServer) -> N
 
 
 def _upload(server: LiveServer, rows: list[dict[str, Any]]) -> str:
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    answer = server.post("/api/datasets", files={"file": ("texts.csv", file.getvalue())})
-    dataset: str = answer["dataset"]["id"]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    dataset: str = server.post("/api/datasets", files={"file": ("texts.jsonl", content)})["dataset"]["id"]
     return dataset
 
 

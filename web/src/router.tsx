@@ -70,6 +70,35 @@ const run = createRoute({
   }),
 });
 
+export interface DataSearch {
+  tab?: "examples" | "rows" | "plot" | "versions" | "problems" | "runs" | "columns" | undefined;
+  /** An older version to look at. */
+  version?: number | undefined;
+  q?: string | undefined;
+  /** The first example that is shown. */
+  from?: number | undefined;
+}
+
+const whole = (value: unknown): number | undefined => (Number.isInteger(value) && (value as number) > 0 ? (value as number) : undefined);
+
+const data = createRoute({
+  getParentRoute: () => root,
+  path: "/data",
+  component: lazyRouteComponent(() => import("./pages/data/list.tsx"), "DataPage"),
+});
+
+const dataset = createRoute({
+  getParentRoute: () => root,
+  path: "/data/$id",
+  component: lazyRouteComponent(() => import("./pages/data/page.tsx"), "DatasetPage"),
+  validateSearch: (search: Record<string, unknown>): DataSearch => ({
+    tab: oneOf(search["tab"], "examples", "rows", "plot", "versions", "problems", "runs", "columns"),
+    version: whole(search["version"]),
+    q: text(search["q"]),
+    from: whole(search["from"]),
+  }),
+});
+
 const models = createRoute({
   getParentRoute: () => root,
   path: "/models",
@@ -77,7 +106,7 @@ const models = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([start, runs, run, models]),
+  routeTree: root.addChildren([start, runs, run, data, dataset, models]),
   defaultPreload: "intent",
   scrollRestoration: true,
 });

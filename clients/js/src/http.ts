@@ -1,5 +1,11 @@
 /** The REST side: JSON in, JSON out, and errors that say what is wrong and what to do. */
 
+export interface RowProblem {
+  /** Counted from 1. */
+  row: number;
+  message: string;
+}
+
 export class ApiError extends Error {
   override readonly name = "ApiError";
 
@@ -10,6 +16,8 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly hint: string = "",
+    /** What is wrong with which row, where the error is about the rows of a data set. */
+    readonly problems: readonly RowProblem[] = [],
   ) {
     super(message);
   }
@@ -58,22 +66,25 @@ export async function get<T>(at: Place, path: string, signal?: AbortSignal, init
 /** As `get`, for every method, with a body that is sent as JSON unless it is a form. */
 export function call<T>(
   at: Place,
-  method: "GET" | "POST" | "DELETE",
+  method: "GET" | "POST" | "PUT" | "DELETE",
   path: string,
-  options: { body?: unknown; signal?: AbortSignal | undefined } = {},
+  options: { body?: unknown; signal?: AbortSignal | undefined; headers?: Headers } = {},
 ): Promise<T> {
   const { body, signal } = options;
-  if (body === undefined) return get(at, path, signal, { method });
-  if (typeof FormData !== "undefined" && body instanceof FormData) return get(at, path, signal, { method, body });
-  const headers = { "Content-Type": "application/json" };
+  const more = options.headers ? { headers: { ...options.headers } } : {};
+  if (body === undefined) return get(at, path, signal, { method, ...more });
+  if (typeof FormData !== "undefined" && body instanceof FormData) return get(at, path, signal, { method, body, ...more });
+  const headers = { "Content-Type": "application/json", ...options.headers };
   return get(at, path, signal, { method, body: JSON.stringify(body), headers });
 }
 
 /** The error that an answer's body tells, or one that names the status if it tells none. */
 export function errorFrom(status: number, body: string): ApiError {
   try {
-    const { error } = JSON.parse(body) as { error?: { code?: string; message?: string; hint?: string } };
-    if (error?.message) return new ApiError(status, error.code ?? "error", error.message, error.hint ?? "");
+    const { error } = JSON.parse(body) as {
+      error?: { code?: string; message?: string; hint?: string; problems?: RowProblem[] };
+    };
+    if (error?.message) return new ApiError(status, error.code ?? "error", error.message, error.hint ?? "", error.problems ?? []);
   } catch {
     // Not ours: a proxy's page, for instance.
   }

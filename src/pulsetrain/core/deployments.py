@@ -263,7 +263,6 @@ class Deployments:
         try:
             model = self._models.get(endpoint.wanted.model)
             await self._serving(name, endpoint)
-            await self._say(name, endpoint, state="serving", model=model)
         except PulsetrainError as problem:
             logger.error("The deployment %s could not be loaded: %s", name, problem.message)
             endpoint.state, endpoint.message = "failed", problem.message

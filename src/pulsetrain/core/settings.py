@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from .tokens import is_loopback
+
 MIB = 1024 * 1024
 DEFAULT_PORT = 8787
 
@@ -43,3 +45,11 @@ class Settings(msgspec.Struct, frozen=True):
     """Whether runs may be any command where others than this machine reach the server. On loopback they may."""
     samples: bool = True
     """Whether a new data folder gets sample data sets."""
+
+    @property
+    def may_run_commands(self) -> bool:
+        """Whether a run may be any command: where nobody but this machine's users reaches the server, or if allowed.
+
+        A server behind a proxy listens on loopback, and has a further name.
+        """
+        return self.allow_commands or (is_loopback(self.host) and not self.allowed_hosts)

@@ -34,6 +34,7 @@ class Health(msgspec.Struct):
     tail: int
     uptime_seconds: float
     runs_active: int
+    timestamp: str
 
 
 class RunList(msgspec.Struct):

@@ -18,11 +18,13 @@ from . import (
     gan_dashboard,
     ingest,
     metrics,
+    mlops_dashboard,
     models,
     openapi,
     queue,
     runs,
     static,
+    training_jobs,
     uploads,
 )
 from .errors import exception_handlers
@@ -42,6 +44,8 @@ def all_routes() -> list[BaseRoute]:
         *uploads.routes,  #       /api/uploads…
         *models.routes,  #        /api/models… /api/deployments…
         *gan_dashboard.routes,  # CONTRACTS A: /events/… /api/start_training …
+        *mlops_dashboard.routes,  # CONTRACTS B: /ws /api/upload /api/train /api/training…
+        *training_jobs.routes,  # CONTRACTS C: /ws/training /training/jobs… /training/datasets…
         *metrics.routes,  #       /metrics
         *openapi.routes,  #       /openapi.json /docs
         *asyncapi.routes,  #      /asyncapi.json

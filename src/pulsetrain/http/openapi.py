@@ -20,7 +20,8 @@ from pulsetrain.wire.messages import MEDIA_TYPES
 from .answers import Error
 from .docs import render
 from .errors import STATUS, json_response
-from .operations import OPERATIONS, Operation
+from .operation import Operation
+from .operations import OPERATIONS
 
 _REF = "#/components/schemas/{name}"
 _ABOUT = (
@@ -37,6 +38,8 @@ _TAGS = {
     "Producers": "For supervisors and SDKs, which report what a run does. They hold the run's own token.",
     "Server": "The server itself, and who may use it.",
     "GAN dashboard (older clients)": "The addresses and shapes that existing GAN dashboards use.",
+    "MLOps dashboard (older clients)": "Those of MLOps dashboards; their WebSocket is `/ws`.",
+    "Training jobs (older clients)": "Those of clients that know jobs; their WebSocket is `/ws/training`.",
 }
 
 

@@ -5,9 +5,7 @@ A test proves that these are the routes of the application, no more and no fewer
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from pulsetrain.core.line import QueueMove, QueuePage
 from pulsetrain.core.repeats import CloneRequest
@@ -19,54 +17,12 @@ from pulsetrain.model.runs import Artifact
 from . import answers
 from .auth import LoginRequest, SessionAnswer
 from .examples import ExamplesRequest
-from .models import DeployRequest, PredictRequest
+from .operation import BYTES, CSV, EVENT_STREAM, FORM, HTML, JSON, MSGPACK, TEXT, Operation, Parameter
+from .operations_of_dialects import GAN_DASHBOARD, MLOPS_DASHBOARD, TRAINING_JOBS
+from .operations_of_models import MODELS
 from .poll import Answer as EventPage
 from .runs import CommandRequest, RetryRequest, StopRequest
 from .uploads import UploadRequest
-
-Secret = Literal["none", "token", "run token", "run token or token"]
-
-EVENT_STREAM = "text/event-stream"
-JSON = "application/json"
-MSGPACK = "application/msgpack"
-CSV = "text/csv"
-HTML = "text/html"
-TEXT = "text/plain"
-BYTES = "application/octet-stream"
-FORM = "multipart/form-data"
-
-
-class Parameter(msgspec.Struct, frozen=True):
-    """A parameter of the query, of the path or a header."""
-
-    name: str
-    about: str
-    schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
-    where: Literal["query", "header"] = "query"
-    required: bool = False
-
-
-class Operation(msgspec.Struct, frozen=True):
-    """One method of one route."""
-
-    method: str
-    path: str
-    tag: str
-    summary: str
-    answer: Any = None
-    """Type of the body; None where it is not JSON."""
-    status: int = 200
-    media: str = JSON
-    pages: Any = None
-    """Type of the answer where the client accepts JSON or MessagePack instead of `media`."""
-    about: str = ""
-    body: Any = None
-    """Type of the body, `bytes` for any, a tuple for one of several."""
-    body_media: tuple[str, ...] = (JSON,)
-    parameters: tuple[Parameter, ...] = ()
-    errors: tuple[str, ...] = ()
-    secret: Secret = "token"
-
 
 _LIMIT = Parameter("limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": 10_000})
 _CURSOR = Parameter("cursor", "Where to begin: a cursor, `0` (the beginning) or `now` (the tail, the default).")
@@ -439,89 +395,6 @@ DATA = (
     ),
 )
 
-_MODELS = "Models"
-_PREDICTING = ("bad_request", "bad_parameters", "model_cannot_predict", "predictor_failed")
-
-MODELS = (
-    Operation(
-        "GET",
-        "/api/models",
-        _MODELS,
-        "The models, newest first",
-        list[answers.Model],
-        about="A list in the GAN dashboard's form; with `native=1` it is `{cursor, models: […]}` of the models as "
-        "`GET /api/models/{id}` shows them.",
-        parameters=(Parameter("native", "1: this server's own form.", {"type": "integer", "enum": [0, 1]}),),
-        errors=("bad_request",),
-    ),
-    Operation(
-        "GET", "/api/models/{id}", _MODELS, "One version of a model", answers.ModelPage, errors=("model_not_found",)
-    ),
-    Operation(
-        "DELETE",
-        "/api/models/{id}",
-        _MODELS,
-        "Delete a model that is not deployed",
-        answers.Done,
-        errors=("model_not_found", "model_deployed"),
-    ),
-    Operation(
-        "GET",
-        "/api/models/{id}/input",
-        _MODELS,
-        "What a row must look like",
-        answers.ModelInput,
-        errors=("model_not_found", "model_cannot_predict", "predictor_failed"),
-    ),
-    Operation(
-        "POST",
-        "/api/models/{id}/predict",
-        _MODELS,
-        "Ask a model",
-        dict[str, Any],
-        about="`row` answers `{prediction, …}`, `rows` answers `{predictions: […]}`. The model answers in a process of "
-        "its own; one that is not deployed is loaded for this and a minute more.",
-        body=PredictRequest,
-        errors=("model_not_found", *_PREDICTING),
-    ),
-    Operation(
-        "POST",
-        "/api/models/{id}/deploy",
-        _MODELS,
-        "Serve a model under a name",
-        answers.Deployed,
-        about="Answers once it serves; what served under that name before goes on until then.",
-        body=DeployRequest,
-        errors=("model_not_found", "bad_request", "model_cannot_predict", "predictor_failed"),
-    ),
-    Operation("GET", "/api/deployments", _MODELS, "What is deployed", answers.DeploymentList),
-    Operation(
-        "POST",
-        "/api/deployments/{name}/predict",
-        _MODELS,
-        "Ask what is deployed",
-        dict[str, Any],
-        body=PredictRequest,
-        errors=("deployment_not_found", *_PREDICTING),
-    ),
-    Operation(
-        "POST",
-        "/api/deployments/{name}/rollback",
-        _MODELS,
-        "Serve the model before again",
-        answers.Deployed,
-        errors=("deployment_not_found", "nothing_to_roll_back", "model_not_found", "predictor_failed"),
-    ),
-    Operation(
-        "DELETE",
-        "/api/deployments/{name}",
-        _MODELS,
-        "Serve nothing under the name any more",
-        answers.Deleted,
-        errors=("deployment_not_found",),
-    ),
-)
-
 SERVER = (
     Operation("GET", "/metrics", "Server", "Numbers for Prometheus", media=TEXT),
     Operation("GET", "/health", "Server", "Whether the server is well", answers.Health, secret="none"),
@@ -542,68 +415,8 @@ SERVER = (
     Operation("GET", "/docs", "Server", "This description, to read", media=HTML),
 )
 
-_DIALECT = "GAN dashboard (older clients)"
-_IN_CHANNEL = "Unnamed server-sent events; each has an id, so a client that reconnects misses nothing."
 
-GAN_DASHBOARD = (
-    Operation("GET", "/events/training", _DIALECT, "Status, losses and scores", media=EVENT_STREAM, about=_IN_CHANNEL),
-    Operation("GET", "/events/progress", _DIALECT, "Progress, as flat objects", media=EVENT_STREAM, about=_IN_CHANNEL),
-    Operation("GET", "/events/logs", _DIALECT, "Lines of output", media=EVENT_STREAM, about=_IN_CHANNEL),
-    Operation(
-        "POST",
-        "/api/start_training",
-        _DIALECT,
-        "Start training a GAN",
-        answers.TrainingStarted,
-        body=answers.StartTraining,
-        about="Answers 409 while one runs. Errors are `{success: false, error}`.",
-    ),
-    Operation(
-        "POST",
-        "/api/stop_training",
-        _DIALECT,
-        "Stop the training",
-        answers.Success,
-        about="Answers 409 where nothing runs. Errors are `{success: false, message}`.",
-    ),
-    Operation(
-        "GET",
-        "/api/preview_csv",
-        _DIALECT,
-        "What is in a data set",
-        answers.CsvPreview,
-        parameters=(Parameter("filename", "Name of the data set.", required=True),),
-    ),
-    Operation(
-        "POST",
-        "/api/upload_csv",
-        _DIALECT,
-        "Upload a CSV file",
-        answers.CsvUploaded,
-        body=answers.Upload,
-        body_media=(FORM,),
-    ),
-    Operation("POST", "/api/generate_sample", _DIALECT, "Make a sample order book", answers.SampleMade),
-    Operation(
-        "POST",
-        "/training_data",
-        _DIALECT,
-        "Hand in a training event",
-        answers.Broadcast,
-        body=dict[str, Any],
-        errors=("bad_request", "unauthorized"),
-        secret="run token",
-    ),
-    Operation(
-        "POST",
-        "/progress_data",
-        _DIALECT,
-        "Hand in a progress event",
-        answers.Broadcast,
-        body=dict[str, Any],
-        errors=("bad_request", "unauthorized"),
-        secret="run token",
-    ),
+OPERATIONS: tuple[Operation, ...] = (
+    *(*RUNS, *QUEUE, *STREAM, *DATA, *MODELS, *SERVER),
+    *(*GAN_DASHBOARD, *MLOPS_DASHBOARD, *TRAINING_JOBS),
 )
-
-OPERATIONS: tuple[Operation, ...] = (*RUNS, *QUEUE, *STREAM, *DATA, *MODELS, *SERVER, *GAN_DASHBOARD)

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from pulsetrain.core.repeats import CloneRequest
 from pulsetrain.core.runs import RegisterRequest, StartRequest
 from pulsetrain.model.errors import BadRequest
+from pulsetrain.model.events import iso_time
 from pulsetrain.model.steering import DEFAULT_GRACE_SECONDS
 
 from .auth import bearer
@@ -152,6 +153,7 @@ async def health(request: Request) -> Response:
             "tail": view.tail,
             "uptime_seconds": round(parts.clock.monotonic() - parts.started, 3),
             "runs_active": len(await parts.log.active_runs()),
+            "timestamp": iso_time(parts.clock.time()),
         }
     )
 

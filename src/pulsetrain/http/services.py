@@ -11,6 +11,7 @@ from pulsetrain.core.artifacts import Artifacts
 from pulsetrain.core.datasets import Datasets, Examples, Uploads
 from pulsetrain.core.deployments import Deployments
 from pulsetrain.core.history import History
+from pulsetrain.core.host import Host
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
@@ -45,6 +46,7 @@ class Services:
     deployments: Deployments
     trainers: Trainers
     supervisor_pid: Callable[[str], int | None]
+    host: Host
     started: float
     """Monotonic seconds at which the server was ready."""
 

@@ -30,6 +30,7 @@ RESERVED = frozenset(
         "openapi.json",
         "asyncapi.json",
         "progress_data",
+        "training",
         "training_data",
         "ws",
     }

@@ -125,9 +125,9 @@ class Lines:
 
     def settle(self, *, now: bool = False) -> list[str]:
         """The lines above the cursor, which were held back in case that they are drawn over: if nothing came since the
-        last time of asking, or `now`.
+        last time of asking, or `now` if nothing is being drawn below them.
         """
-        if now or self._quiet:
+        if self._quiet or (now and not self._rows[self._cursor].text):
             self._end_above()
         self._quiet = True
         found, self._found = self._found, []

@@ -69,7 +69,9 @@ class Steering:
         with self._lock:
             if name in self.values:
                 return self.values[name]
-            value = self._parameters.get(name, default)
+            value = self._parameters.get(name)
+            # A parameter of a trainer that was left empty is there, as None: what it stands for is the default here.
+            value = default if value is None else value
             rule = self.rules.get(name, {})
             kind = _kind(rule, value, default)
             explicit = bool(rule) or any(bound is not None for bound in bounds.values())

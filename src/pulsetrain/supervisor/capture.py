@@ -85,11 +85,13 @@ class Capture:
         self._waiting: deque[Parsed] = deque()
         """Metrics that belong to the step which the bar shows when it is drawn again."""
         self._waited = 0
+        """How many of them, the oldest, waited at the last look already."""
         self._bars: deque[int] = deque()
         """Steps of bars that were drawn again before the line behind which they stand was taken."""
         self._heard: dict[str, Stream] = {}
         self._others: dict[int, LogParser] = {}
         """Rank → its parser. What rank 0 says of the training is what the run says."""
+        self._untold: Parsed | None = None
         self._bar_at = 0.0
 
     def hear(self, pieces: Sequence[tuple[Stream, str]]) -> None:
@@ -120,18 +122,17 @@ class Capture:
             self.take(stream.name, lines)
 
     def _drawn(self, state: State) -> None:
+        bar = self._parser.look([state])
+        if bar is None:
+            return
         if state.why == "over":
-            if (said := self._parser.look([state])) is not None:
-                self._told(said)
-        elif self._waiting or state.why == "again":
-            # A bar stands behind the line that was printed through it, and says its step.
-            bar = self._parser.look([state])
-            if bar is None or bar.at is None:
-                return
-            if self._waiting:
-                self._keep(bar.at, self._waiting.popleft().metrics)
-            else:
-                self._bars.append(bar.at)
+            self._told(bar)
+        elif bar.at is not None and self._waiting:
+            # It stands behind the line that was printed through it, and says its step.
+            self._keep(bar.at, self._waiting.popleft().metrics)
+            self._waited = max(0, self._waited - 1)
+        elif bar.at is not None and state.why == "again":
+            self._bars.append(bar.at)
 
     def take(self, stream: str, lines: list[str]) -> None:
         """Log `lines` and what they say."""
@@ -173,6 +174,7 @@ class Capture:
                 stream.seen = state
                 if (said := self._parser.look(state)) is not None:
                     self._told(said)
+        self._tell_progress()
         self._place_waiting(self._waited)
         self._waited = len(self._waiting)
         if self._held_since is not None and self._clock() - self._held_since > _HOLD_SECONDS:
@@ -182,6 +184,7 @@ class Capture:
         """The run is over: what was held back or unfinished comes now."""
         for stream in streams:
             self.finish(stream)
+        self._tell_progress()
         self._place_waiting(len(self._waiting))
         if not self._sdk()[1]:
             self._release()
@@ -239,11 +242,21 @@ class Capture:
         data = self._pace.data(
             parsed.percent, parsed.epoch, parsed.epochs, parsed.step, parsed.steps, parsed.rate, parsed.unit, None
         )
+        # Lines that follow one another at once need not all be told, but the last one must.
+        self._untold = parsed if data is None else None
         if data is not None:
             # The parser knows best what share of the whole an epoch's steps are.
             data["percent"] = parsed.percent
             with self._writing():
                 self._writer.record("run.progress", data)
+
+    def _tell_progress(self) -> None:
+        said, self._untold = self._untold, None
+        if said is not None and not self._sdk()[2]:
+            names = ("percent", "epoch", "epochs", "step", "steps", "rate", "unit")
+            with self._writing():
+                told = {name: getattr(said, name) for name in names}
+                self._writer.record("run.progress", {**told, "eta_seconds": None})
 
     @contextlib.contextmanager
     def _writing(self) -> Any:

@@ -108,9 +108,10 @@ class Orders:
             return
         if self._pausing is not None:
             self._forget_pause("The run is being stopped.")
-        if self.halted:
+        if self.halted and grace > 0:
             # It can save what it has, for the time of its grace.
             self._go_on(target)
+        self._halted_at = None
         self._stop = command or Command(new_command_id(), "stop", {"grace_seconds": grace})
         self._requested = command is not None
         self._asked_by = by
@@ -162,8 +163,9 @@ class Orders:
             self._forget_pause("It was taken back before the run was paused.")
             self._apply(command, "not paused yet")
         elif self.halted:
-            self._go_on(target)
+            # Said before it is so, and so before the first step that follows.
             self._apply(command, "SIGCONT")
+            self._go_on(target)
         else:
             self._reject(command, "The run is not paused.")
 
@@ -191,8 +193,8 @@ class Orders:
         # Known to the processes before they wake.
         self._commands.set_halted(self._halted_seconds)
         self._commands.hold(0)
-        target.tree.go_on()
         self._record("run.status", {"state": "running", "message": None})
+        target.tree.go_on()
 
     def release(self, target: Target) -> None:
         """Nobody will watch the run any more: leave no process of somebody else's standing still."""

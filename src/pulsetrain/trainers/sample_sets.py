@@ -1,4 +1,4 @@
-"""`python -m pulsetrain.trainers.sample_sets FOLDER`: the real data sets that scikit-learn carries, as CSV.
+"""`python -m pulsetrain.trainers.sample_sets FOLDER`: real data sets that scikit-learn carries, and our own examples.
 
 It prints a JSON list of what it wrote: file, title, source, licence. Without scikit-learn the list is empty.
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from .nlu.assistant import write_assistant
 
 _UCI = "CC BY 4.0"
 
@@ -81,7 +83,7 @@ def write_sample_sets(folder: Path) -> list[dict[str, str]]:
             for row, target in zip(bunch.data.tolist(), bunch.target.tolist(), strict=True):
                 writer.writerow([*(_plain(value) for value in row), labels[target] if labels else _plain(target)])
         written.append({"file": sample.file, "title": sample.title, "source": sample.source, "licence": sample.licence})
-    return written
+    return [*written, write_assistant(folder)]
 
 
 def _column(name: str) -> str:

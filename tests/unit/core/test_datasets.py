@@ -37,10 +37,11 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
 def test_samples_are_there_at_the_first_start_and_stay_deleted(tmp_path: Path) -> None:
     async def first(datasets: Datasets) -> None:
         _, found = await datasets.all()
-        assert [one.id for one in found] == [
-            "breast-cancer.csv", "diabetes.csv", "iris.csv", "order-book.csv", "wine.csv"
+        assert [(one.id, one.rows, one.columns) for one in found] == [
+            ("assistant.jsonl", 300, 3), ("breast-cancer.csv", 569, 31), ("diabetes.csv", 442, 11),
+            ("iris.csv", 150, 5), ("order-book.csv", 4000, 24), ("wine.csv", 178, 14),
         ]  # fmt: skip
-        assert [(one.rows, one.columns) for one in found] == [(569, 31), (442, 11), (150, 5), (4000, 24), (178, 14)]
+        assert [one.task for one in found] == ["nlu", None, None, None, None, None]
         for one in found:
             assert one.sample and one.source and one.licence and one.problem is None
             assert read_table(datasets.path(one.id)).warnings == []
@@ -48,7 +49,9 @@ def test_samples_are_there_at_the_first_start_and_stay_deleted(tmp_path: Path) -
 
     async def second(datasets: Datasets) -> None:
         _, found = await datasets.all()
-        assert [one.id for one in found] == ["breast-cancer.csv", "diabetes.csv", "order-book.csv", "wine.csv"]
+        assert [one.id for one in found] == [
+            "assistant.jsonl", "breast-cancer.csv", "diabetes.csv", "order-book.csv", "wine.csv"
+        ]  # fmt: skip
         assert all(one.sample for one in found)
 
     with_datasets(tmp_path, first, samples=True)

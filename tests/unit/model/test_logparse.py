@@ -266,6 +266,8 @@ def test_it_never_raises(lines: list[str]) -> None:
         assert all(name and isinstance(value, float) for name, value in said.metrics.items())
         assert said.percent is None or 0 <= said.percent <= 100
         assert said.level in (None, "debug", "info", "warning", "error")
+        drawn = parser.look([line, *lines])
+        assert drawn is None or drawn.percent is None or 0 <= drawn.percent <= 100
 
 
 def _work(line: str) -> int:

@@ -70,6 +70,15 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         made.run.finish()
 
 
+def test_a_parameter_that_was_left_empty_is_a_control_with_the_default(site: Site) -> None:
+    site.run.parameters["rate"] = None
+    site.run.take_rules({"rate": {"type": ["number", "null"], "minimum": 0, "maximum": 1}})
+    assert site.run.param("rate", 0.5) == 0.5
+    assert (site.controls()["rate"]["value"], site.controls()["rate"]["maximum"]) == (0.5, 1.0)
+    site.set("rate", 0.25)
+    assert site.run.param("rate", 0.5) == 0.25
+
+
 def test_a_value_in_the_loop_is_a_control_and_takes_what_it_is_set_to(site: Site) -> None:
     run = site.run
     assert run.param("lr", 1e-3, minimum=0, maximum=1, help="How fast") == 0.1

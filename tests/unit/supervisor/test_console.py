@@ -16,9 +16,13 @@ CONSOLE = Path(__file__).parents[1] / "model" / "console"
 
 
 class Replayed:
-    """What the capture makes of a recording, piece by piece; bars are looked at every `seconds` of its own time."""
+    """What the capture makes of a recording; bars are looked at every `seconds` of its own time.
 
-    def __init__(self, folder: Path, name: str, seconds: float = 0.2) -> None:
+    `at_once` pieces are read together, as by a supervisor that has little of the machine: stderr first, then stdout.
+    """
+
+    def __init__(self, folder: Path, name: str, seconds: float = 0.2, at_once: int = 1) -> None:
+        folder.mkdir(exist_ok=True)
         path = folder / "supervisor.spool"
         writer = SpoolWriter(path)
         self.now = 0.0
@@ -26,11 +30,14 @@ class Replayed:
         streams = {stream: Stream(-1, stream, None) for stream in ("stdout", "stderr")}
         decoders = {stream: codecs.getincrementaldecoder("utf-8")("replace") for stream in streams}
         text, looked = (CONSOLE / f"{name}.txt").read_bytes(), 0.0
-        for line in (CONSOLE / f"{name}.timing").read_text().splitlines():
-            stream, at, size = line.split()
-            self.now = float(at)
-            piece, text = text[: int(size)], text[int(size) :]
-            capture.hear([(streams[stream], decoders[stream].decode(piece))])
+        timing = (CONSOLE / f"{name}.timing").read_text().splitlines()
+        for start in range(0, len(timing), at_once):
+            read = {"stderr": b"", "stdout": b""}
+            for line in timing[start : start + at_once]:
+                stream, at, size = line.split()
+                read[stream], text = read[stream] + text[: int(size)], text[int(size) :]
+                self.now = float(at)
+            capture.hear([(streams[key], decoders[key].decode(piece)) for key, piece in read.items() if piece])
             if self.now - looked >= seconds:
                 looked = self.now
                 capture.look(list(streams.values()))
@@ -76,6 +83,8 @@ def test_nested_bars(tmp_path: Path) -> None:
     shares = [progress["percent"] for progress in seen.progress]
     assert shares == sorted(shares)
     assert (shares[1], shares[-1]) == (6.667, 100.0)
+    # No batch is under way any more.
+    assert (seen.progress[-1]["epoch"], seen.progress[-1]["step"]) == (3, None)
 
 
 @pytest.mark.parametrize("way", ["pipe", "terminal"])
@@ -108,6 +117,14 @@ def test_transformers(tmp_path: Path, way: str) -> None:
     assert {progress["steps"] for progress in seen.progress} == {60}
     assert (seen.progress[-1]["epoch"], seen.progress[-1]["percent"]) == (3, 100.0)
     assert len(seen.lines) == 17
+
+
+@pytest.mark.parametrize("at_once", [2, 5, 30])
+def test_steps_are_right_when_bars_and_lines_are_read_together(tmp_path: Path, at_once: int) -> None:
+    piecewise, together = (
+        Replayed(tmp_path / str(count), "transformers.pipe", at_once=count).series for count in (1, at_once)
+    )
+    assert together == piecewise
 
 
 def test_lightning_with_tqdm(tmp_path: Path) -> None:
@@ -143,6 +160,8 @@ def test_xgboost(tmp_path: Path) -> None:
     assert seen.series["eval_auc"][-1] == (29, 0.99906)
     assert seen.series["validation_0_rmse"] == [(0, 0.94694), (5, 0.38629), (10, 0.35766), (13, 0.35923)]
     assert len(seen.series) == 5
+    # Rounds that are over at once: the last one is told.
+    assert seen.progress[-1]["step"] == 13
 
 
 def test_lightgbm(tmp_path: Path) -> None:

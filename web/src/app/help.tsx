@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 const KEYS: readonly (readonly [string, ...string[]])[] = [
   ["Start page", "g", "s"],
   ["Runs", "g", "r"],
+  ["Data", "g", "d"],
   ["Models", "g", "m"],
   ["Light or dark", "t"],
   ["Next x axis of the charts", "x"],

@@ -85,7 +85,10 @@ class DatasetWatch implements Part {
     return answer.cursor;
   }
 
-  apply(event: { type: string }): void {
+  apply(event: { type: string; data?: { id?: unknown } }): void {
+    if (event.type === "dataset.updated") {
+      for (const about of ["preview", "versions", "examples"]) void queries.invalidateQueries({ queryKey: [about, event.data?.id] });
+    }
     if (event.type.startsWith("dataset.")) void queries.invalidateQueries({ queryKey: ["datasets"] });
     if (event.type === "run.artifact") void queries.invalidateQueries({ queryKey: ["models"] });
   }

@@ -1,5 +1,5 @@
 /** What the page asks for once and keeps: sessions, data sets, previews, trainers, models. */
-import { ApiError, call } from "pulsetrain";
+import { ApiError, call, type RowProblem } from "pulsetrain";
 import { QueryClient, useQuery } from "@tanstack/react-query";
 import { server } from "./server.ts";
 
@@ -26,7 +26,17 @@ export interface Dataset {
   source: string | null;
   licence: string | null;
   problem: string | null;
+  format: "csv" | "jsonl" | "parquet";
+  version: number;
+  updated_at: string | null;
+  task: string | null;
+  problems: RowProblem[];
+  problems_total: number;
+  /** Its file lies outside the data folder. */
+  external: boolean;
 }
+
+export const FORMATS: Readonly<Record<Dataset["format"], string>> = { csv: "CSV", jsonl: "JSON Lines", parquet: "Parquet" };
 
 export type Cell = string | number | boolean | null;
 
@@ -70,7 +80,7 @@ export interface Trainer {
   name: string;
   title: string;
   summary: string;
-  data: "csv" | null;
+  data: "csv" | "jsonl" | "table" | null;
   stages: string[];
   parameters: { properties?: Record<string, Property>; required?: string[] };
   available: boolean;
@@ -114,13 +124,13 @@ export const useDatasets = () =>
     refetchInterval: (query) => (query.state.data?.preparing ? 1000 : false),
   });
 
-export const usePreview = (id: string | null) =>
+export const usePreview = (id: string | null, version?: number) =>
   useQuery({
-    queryKey: ["preview", id],
+    queryKey: ["preview", id, version ?? null],
     enabled: id !== null,
     staleTime: Infinity,
     queryFn: ({ signal }) =>
-      get<{ dataset: Dataset; table: Table }>(`/api/datasets/${encodeURIComponent(id!)}/preview`, signal),
+      get<{ dataset: Dataset; table: Table }>(`/api/datasets/${encodeURIComponent(id!)}/preview${version ? `?version=${version}` : ""}`, signal),
   });
 
 export const useTrainers = () =>

@@ -50,7 +50,9 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 def bar_in(text: str) -> Bar | None:
     """The bar that `text` draws; None if there is none."""
-    if found := _TQDM.search(text):
+    if "/" not in text and "it [" not in text:
+        return None  # as with most lines, and quickly
+    if "%|" in text and (found := _TQDM.search(text)):
         about, rest = text[: found.start()], text[found.end() :]
         rate, unit = _tqdm_rate(rest)
         return Bar(int(found[2]), int(found[3]), _of(about), rest, rate=rate, unit=unit)
@@ -58,7 +60,7 @@ def bar_in(text: str) -> Bar | None:
         rest = text[found.end() :]
         rate, unit = _keras_rate(rest)
         return Bar(int(found[1]), int(found[2]), "training", rest, rate=rate, unit=unit, keras=True)
-    if found := _RICH.match(text):
+    if "━" in text and (found := _RICH.match(text)):
         return _rich(found, text[found.end() :])
     if found := _TQDM_UNKNOWN.search(text):
         return Bar(0, 0, "else", text[found.end() :])

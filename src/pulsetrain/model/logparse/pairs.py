@@ -33,7 +33,7 @@ _OPEN_KEYS = frozenset({"metrics", "data", "logs", "scalars", "values"})
 
 def read_pairs(text: str, found: Found) -> None:
     """Read the numbers that `text` names into `found`."""
-    for match in _PAIR.finditer(text):
+    for match in _PAIR.finditer(text) if ":" in text or "=" in text else ():
         quote, separator, blanks, number = match.groups()
         value = number_of(number)
         key = _key_before(text, match.start(), quote)

@@ -36,6 +36,7 @@ _STEP = re.compile(
 )
 _OF_EPOCH = re.compile(r"epoch[:\s]{1,3}\d{1,9}\s{1,3}\[(\d{1,12})/(\d{1,12})\s\(", re.I)
 _PROGRESS = re.compile(r"(?<![\w-])progress\s{0,3}[:=]?\s{0,3}(\d{1,3}(?:\.\d{1,9})?)\s?%", re.I)
+_MAY_HAVE_POSITION = re.compile(r"[eE](?:poch|POCH)|[sS](?:tep|TEP)|[iI](?:ter|TER)|[bB](?:atch|ATCH)|[pP](?:rog|ROG)")
 _HELD_OUT = re.compile(r"(?:val|valid|validation|eval|test)_")
 _EVALUATED = "evaluate_"
 
@@ -79,7 +80,7 @@ class LogParser:
 
     def feed(self, line: str) -> Parsed:
         """What `line` (without or with its line end) says."""
-        message, level = strip_prefix(_last_written(_ANSI.sub("", line)))
+        message, level = strip_prefix(_last_written(_ANSI.sub("", line) if "\x1b" in line else line))
         if self._traceback.holds(message):
             return Parsed(message, "error")
         level = level or said_level(message)
@@ -131,7 +132,7 @@ class LogParser:
         if read_python_record(text, found):
             found.later = found.epochs_done is not None and found.step is None
             return
-        text = _URL.sub("\x00", text)
+        text = _URL.sub("\x00", text) if "://" in text else text
         bar = bar_in(text)
         _read_position(text if bar is None else text[: len(text) - len(bar.rest)], found, bar=bar is not None)
         if bar is None:
@@ -174,6 +175,8 @@ class LogParser:
 
 
 def _read_position(text: str, found: Found, *, bar: bool) -> None:
+    if not _MAY_HAVE_POSITION.search(text):
+        return
     if match := _EPOCH_OF.search(text):
         found.epoch, found.epochs = int(match[1]), int(match[2])
     elif match := _EPOCH.match(text):

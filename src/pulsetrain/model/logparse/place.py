@@ -31,7 +31,7 @@ class Place:
             if found.epochs_done is None:
                 self._within = True
                 self._from_zero = self._from_zero or found.epoch == 0
-                if found.epoch != self.epoch:
+                if found.epoch != self.epoch or found.epochs_over is not None:
                     self.step = self.steps = None
             self.epoch = found.epoch
         self.epochs = found.epochs if found.epochs is not None else self.epochs

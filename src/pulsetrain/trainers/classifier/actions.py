@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .growth import Growth
@@ -14,13 +13,10 @@ if TYPE_CHECKING:
 SAMPLES = 10
 
 
-def offer(run: Run, growth: Growth, labels: list[str], save: Callable[[], None]) -> None:
-    """Declare the actions of the run."""
-    on = getattr(run, "on", None)
-    if on is not None:
-        on("checkpoint", save)
-        on("evaluate", lambda: evaluate(run, growth))
-        on("sample", lambda: sample(run, growth, labels))
+def offer(run: Run, growth: Growth, labels: list[str]) -> None:
+    """Declare what the model can be asked for."""
+    run.on("evaluate", lambda: evaluate(run, growth))
+    run.on("sample", lambda: sample(run, growth, labels))
 
 
 def evaluate(run: Run, growth: Growth) -> None:

@@ -105,7 +105,7 @@ def preprocess(checked: Checked, settings: Settings, telling: Telling) -> Materi
     parts = material.parts
     say(
         f"{len(parts.train):,} rows to learn from, {len(parts.validation):,} to look at while learning, "
-        f"{len(parts.test):,} held out; {len(plan.features)} columns are used."
+        f"{len(parts.test):,} held out; used are {len(plan.features)} of {frame.width - 1} columns."
     )
     return material
 

@@ -87,6 +87,7 @@ class Stages:
         if self.found is not None:
             self.trials, self.telling.step = list(self.found.state.trials), self.found.state.step
         self.telling.before_stop = lambda: self._save(send=True)
+        self.run.on("checkpoint", lambda: self._save(send=True))
         target, seed = material.target, self.settings.seed
         rows = sampled(target, material.parts.train, SELECTION_ROWS[self.settings.effort], seed)
         pairs = folds(target, rows, self.settings.folds, seed)
@@ -105,6 +106,9 @@ class Stages:
         if trial.scores is not None and trial.family != BASELINE:
             found = trial.scores
             self.telling.log(self.asking, cross_validation_loss=found.loss, cross_validation_accuracy=found.quality)
+        self._show_board()
+
+    def _show_board(self) -> None:
         self.run.table("Leaderboard", *leaderboard(standings(self.trials), self.asking.task))
 
     def _winner(self) -> Family:
@@ -112,6 +116,8 @@ class Stages:
             chosen = winner(self.trials, self.families)
         except ValueError as problem:
             raise BadTable(str(problem)) from problem
+        # A run that goes on may have had no trial of its own.
+        self._show_board()
         task, board = self.asking.task, standings(self.trials)
         for place, one in enumerate(board, 1):
             quality = f"{quality_name(task)} {shown(one.quality)}"
@@ -142,8 +148,9 @@ class Stages:
             growth.estimator, growth.kept, growth.progress = found.estimator, found.kept, found.state.progress
             say(f"Going on after {growth.progress.grown} {chosen.unit} of the checkpoint.")
         self.growth = growth
-        actions.offer(self.run, growth, material.target.labels, lambda: self._save(send=True))
+        actions.offer(self.run, growth, material.target.labels)
         go_on(growth, self._epochs, self._rate, self._tell_look)
+        self.run.settle()
         say(f"The model has {growth.size} {chosen.unit}: {growth.progress.ended}.")
         self._save(send=True)
         return growth
@@ -153,6 +160,8 @@ class Stages:
         return int(self.run.param("epochs", self.settings.epochs))
 
     def _rate(self) -> float:
+        if self.chosen is None or self.chosen.learning_rate is None:
+            return 0.0  # A control for it would promise an effect that it has not.
         return float(self.run.param("learning_rate", self.settings.learning_rate))
 
     def _tell_look(self, look: Look) -> None:

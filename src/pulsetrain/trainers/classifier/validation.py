@@ -59,12 +59,13 @@ def usable_rows(table: Table, target: str, task: Task) -> tuple[pl.Series, list[
                 f"{len(rare)} class{'es have' if len(rare) > 1 else ' has'} fewer than {MIN_CLASS_ROWS} rows and "
                 f"{'are' if len(rare) > 1 else 'is'} left out ({_some(map(str, rare.sort()))}): {rows_named(scarce)}."
             )
-        notes += _balance(column.filter(usable))
     if usable.sum() < MIN_ROWS:
         raise BadTable(
             " ".join([f"{int(usable.sum())} rows have a usable {target!r}; at least {MIN_ROWS} are needed.", *notes]),
             hint="Fill in the target, or choose another column.",
         )
+    if task == "classification":
+        notes += _balance(column.filter(usable))
     return usable, notes
 
 

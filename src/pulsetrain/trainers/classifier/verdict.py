@@ -46,6 +46,7 @@ def model_of(growth: Growth, material: Material, encoded: Encoded, held: Held, d
     """What the growth has come to, with all that it needs to answer on its own."""
     learnt = material.frame[material.parts.train]
     levels, bounds = levels_and_bounds(encoded.encoder, learnt)
+    names = [feature.name for feature in material.plan.features]
     about = About(
         target=material.target.name,
         task=material.target.task,
@@ -58,7 +59,7 @@ def model_of(growth: Growth, material: Material, encoded: Encoded, held: Held, d
         dataset=dataset,
         seed=seed,
         error_90=held.error_90,
-        example={feature.name: _cell(learnt[feature.name][0]) for feature in material.plan.features},
+        example={name: _cell(cell) for name, cell in _fullest(learnt.select(names)).items()},
         levels=levels,
         bounds=bounds,
         metrics={"quality": held.scores.quality, "loss": held.scores.loss},
@@ -82,6 +83,13 @@ def predictions(material: Material, held: Held) -> pl.DataFrame:
         return held.frame.hstack([pl.Series(guess, answers)])
     labels = pl.Series(guess, [target.classes[int(place)] for place in answers.argmax(axis=1)])
     return held.frame.hstack([labels, pl.Series(_free("confidence", held.frame), answers.max(axis=1))])
+
+
+def _fullest(rows: pl.DataFrame) -> dict[str, Any]:
+    """The first of the rows that miss the fewest cells: it says most as an example."""
+    missing = rows.select(pl.sum_horizontal(pl.all().is_null())).to_series()
+    found: dict[str, Any] = rows.row(int(missing.arg_min() or 0), named=True)
+    return found
 
 
 def _free(name: str, frame: pl.DataFrame) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ class Stages:
         self.device = device_of(settings)
         self.pace = Pace()
         self.before: dict[str, Any] = {}
+        self._uninterrupted = False
 
     def go(self) -> None:
         """Run the stages; return early, with a checkpoint saved, when the run was asked to stop."""
@@ -192,6 +193,7 @@ class Stages:
             if time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
                 self._save_checkpoint()
                 saved = time.monotonic()
+        self.run.settle()
         self._save_checkpoint()
 
     def _steps(self) -> int:
@@ -199,18 +201,26 @@ class Stages:
 
     def _control(self, name: str, default: float) -> float:
         """The value that `name` has now: what the run was started with, until somebody steers it."""
-        value = self.run.param(name, default)
-        return default if value is None else value
+        return float(self.run.param(name, default))
 
     def _offer(self) -> None:
         """Let the run be asked for a checkpoint, an evaluation and samples."""
-        offer = getattr(self.run, "on", None)
-        if offer is None:
-            return
-        offer("checkpoint", self._save_checkpoint)
-        offer("evaluate", self._look)
+        self.run.on("checkpoint", self._save_checkpoint)
+        self.run.on("evaluate", self._beside(self._look))
         if self.writes:
-            offer("sample", self._show_samples)
+            self.run.on("sample", self._beside(self._show_samples))
+
+    def _beside(self, work: Callable[[], None]) -> Callable[[], None]:
+        """`work` as somebody may ask for it: done at once and to its end, a stop comes after it."""
+
+        def done() -> None:
+            self._uninterrupted = True
+            try:
+                work()
+            finally:
+                self._uninterrupted = False
+
+        return done
 
     def _tell(self, step: Any) -> None:
         values = {name: value for name, value in msgspec.structs.asdict(step).items() if name != "seconds"}
@@ -220,9 +230,9 @@ class Stages:
 
     def _look_before(self) -> None:
         """What the model is like before it learns: all that comes is compared with that."""
-        begun = time.monotonic()
+        begun = self.run.clock()
         found = self._judge(self.judged)
-        self.pace.last = 2 * (time.monotonic() - begun)
+        self.pace.last = 2 * (self.run.clock() - begun)
         self.before = {"loss": found.loss, "accuracy": found.accuracy, "samples": self._samples()}
         if found.probabilities is not None:
             self.before["classes"] = found.probabilities.argmax(1).tolist()
@@ -230,10 +240,10 @@ class Stages:
 
     def _look(self) -> None:
         """Evaluate on some of what is held out, and write samples."""
-        begun = time.monotonic()
+        begun = self.run.clock()
         self._log_evaluation(self._judge(self.judged[:LIVE]))
         self._show_samples()
-        self.pace.evaluation = time.monotonic() - begun
+        self.pace.evaluation = self.run.clock() - begun
 
     def _judge(self, examples: Sequence[Encoded]) -> Evaluation:
         return self.tuning.evaluate(examples, self._check_stop)
@@ -338,7 +348,7 @@ class Stages:
         self.run.progress(percent=low + (high - low) * share, **known)
 
     def _check_stop(self) -> None:
-        if self.run.should_stop:
+        if not self._uninterrupted and self.run.should_stop:
             if hasattr(self, "tuning") and self.before:
                 self._save_checkpoint()
             raise Stopped

@@ -54,7 +54,8 @@ class Field:
         real = np.arange(scores.shape[1]) < lengths[:, None]
         top = scores.max(axis=2, keepdims=True)
         powers = np.exp((scores - top).astype(np.float64))
-        forward, scales = self._forward(powers, real)
+        # What comes after the end of a sentence is reckoned too, and left out wherever something is summed.
+        forward, scales = self._forward(powers)
         backward, pairs = self._backward(powers, real, forward, scales)
         shares = forward * backward * real[:, :, None]
         who, where = np.nonzero(real)
@@ -67,14 +68,13 @@ class Field:
         np.subtract.at(pairs, (before, after), 1.0)
         return Marginals(float(total - gold), shares, pairs)
 
-    def _forward(self, powers: Floats, real: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    def _forward(self, powers: Floats) -> tuple[Floats, Floats]:
         forward = np.empty_like(powers)
         scales = np.ones(powers.shape[:2])
         current = powers[:, 0] * self.may[-1]
         for place in range(powers.shape[1]):
             if place:
-                moved = (current @ self.powers) * powers[:, place]
-                current = np.where(real[:, place, None], moved, current)
+                current = (current @ self.powers) * powers[:, place]
             scales[:, place] = current.sum(axis=1)
             current = current / scales[:, place, None]
             forward[:, place] = current

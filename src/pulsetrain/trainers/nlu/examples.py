@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from pulsetrain.model.errors import BadTable
+from pulsetrain.model.examples import problem_of
 
-from .tokens import Span, Token, align, overlapping, tokens
+from .tokens import Span, Token, align, tokens
 
 MAX_TOKENS = 1000
 SHOWN_PROBLEMS = 5
@@ -80,51 +81,25 @@ def _rows(content: bytes, found: Examples) -> list[tuple[int, Any]]:
         try:
             rows.append((row, msgspec.json.decode(line)))
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            found.problems.append((row, f"it is not JSON ({problem})."))
+            found.problems.append((row, f"It is not JSON ({problem})."))
     return rows
 
 
 def _example(row: int, value: Any, found: Examples) -> Example:
     """Raises ValueError that says what is wrong with it."""
-    if not isinstance(value, dict):
-        raise ValueError("an example is an object with text and intent.")
-    text, intent = (_word(value, key) for key in ("text", "intent"))
+    problem = problem_of(value)
+    if problem is not None:
+        raise ValueError(problem)
+    text = value["text"]
     pieces = tokens(text)
     if len(pieces) > MAX_TOKENS:
-        raise ValueError(f"the text has {len(pieces):,} words and signs; at most {MAX_TOKENS:,} are taken.")
+        raise ValueError(f"The text has {len(pieces):,} words and signs; at most {MAX_TOKENS:,} are taken.")
     given = value.get("entities") or []
-    if not isinstance(given, list):
-        raise ValueError("entities must be a list.")
-    asked = sorted(_span(entity, text) for entity in given)
-    both = overlapping(asked)
-    if both:
-        raise ValueError(f"the entities {_name(both[0], text)} and {_name(both[1], text)} overlap.")
+    asked = sorted(Span(entity["start"], entity["end"], entity["label"].strip()) for entity in given)
     entities = _aligned(asked, text, pieces, lambda note: found.warnings.append((row, note)))
     split = value.get("split")
     side = None if split is None else "validation" if split in VALIDATION else "train"
-    return Example(row, text, intent, entities, pieces, side)
-
-
-def _word(value: dict[str, Any], key: str) -> str:
-    word = value.get(key)
-    if not isinstance(word, str) or not word.strip():
-        raise ValueError(f"it has no {key}." if word is None or word == "" else f"its {key} must be a text.")
-    return word if key == "text" else word.strip()
-
-
-def _span(entity: Any, text: str) -> Span:
-    if not isinstance(entity, dict):
-        raise ValueError("an entity is an object with start, end and label.")
-    start, end, label = (entity.get(key) for key in ("start", "end", "label"))
-    if not isinstance(label, str) or not label.strip():
-        raise ValueError("an entity has no label.")
-    if type(start) is not int or type(end) is not int:
-        raise ValueError(f"the entity {label!r} needs start and end as whole numbers.")
-    if not 0 <= start < end <= len(text):
-        raise ValueError(
-            f"the entity {label!r} reaches from {start} to {end}, and the text has {len(text)} characters."
-        )
-    return Span(start, end, label.strip())
+    return Example(row, text, value["intent"].strip(), entities, pieces, side)
 
 
 def _aligned(asked: list[Span], text: str, pieces: list[Token], warn: Callable[[str], None]) -> list[Span]:
@@ -135,12 +110,12 @@ def _aligned(asked: list[Span], text: str, pieces: list[Token], warn: Callable[[
         aligned = align(span, free)
         if aligned is None:
             if not text[span.start : span.end].strip():
-                raise ValueError(f"the entity {span.label!r} from {span.start} to {span.end} holds only space.")
-            warn(f"the entity {_name(span, text)} is left out: its words belong to the one before it.")
+                raise ValueError(f"The entity {span.label!r} from {span.start} to {span.end} holds only space.")
+            warn(f"The entity {_name(span, text)} is left out: its words belong to the one before it.")
             continue
         if aligned != span:
             taken = text[aligned.start : aligned.end]
-            warn(f"the entity {_name(span, text)} is not of whole words: {taken!r} is taken for it.")
+            warn(f"The entity {_name(span, text)} is not of whole words: {taken!r} is taken for it.")
         answer.append(aligned)
     return answer
 
@@ -163,7 +138,7 @@ def _look_at_all(found: Examples) -> None:
     for example in found.examples:
         before = seen.setdefault(normal(example.text), example)
         if before.intent != example.intent:
-            note = f"the same text has the intent {example.intent!r} here and {before.intent!r} in row {before.row}."
+            note = f"The same text has the intent {example.intent!r} here and {before.intent!r} in row {before.row}."
             found.warnings.append((example.row, note))
 
 

@@ -32,22 +32,28 @@ class Weights:
 
     def learn(self, rows: Integers | slice, gradient: Floats, rate: float) -> None:
         """One step against the gradient of `rows`."""
-        gradient = gradient + self.pull * self.values[rows] if self.pull else gradient
+        values = self.values[rows]
+        if self.pull:
+            gradient = gradient + self.pull * values
+        self.values[rows] = values - rate * self._way(rows, gradient)
+
+    def _way(self, rows: Integers | slice, gradient: Floats) -> Floats:
+        """Where to go from there, by what the optimiser remembers of these rows."""
         memory = self._memory
         if self.optimizer == "sgd":
-            self.values[rows] -= rate * gradient
-        elif self.optimizer == "adagrad":
-            memory["squares"][rows] += gradient**2
-            self.values[rows] -= rate * gradient / (np.sqrt(memory["squares"][rows]) + _TINY)
-        else:
-            # Adam with a clock for each row: what is seldom seen is corrected for its own few steps.
-            memory["touched"][rows] += 1
-            touched = memory["touched"][rows]
-            memory["means"][rows] += (1 - _MEAN) * (gradient - memory["means"][rows])
-            memory["squares"][rows] += (1 - _SQUARE) * (gradient**2 - memory["squares"][rows])
-            mean = memory["means"][rows] / (1 - _MEAN**touched)
-            square = memory["squares"][rows] / (1 - _SQUARE**touched)
-            self.values[rows] -= rate * mean / (np.sqrt(square) + _TINY)
+            return gradient
+        squares = memory["squares"][rows]
+        if self.optimizer == "adagrad":
+            squares += gradient**2
+            memory["squares"][rows] = squares
+            return gradient / (np.sqrt(squares) + _TINY)
+        # Adam with a clock for each row: what is seldom seen is corrected for its own few steps.
+        touched = memory["touched"][rows] + 1
+        means = memory["means"][rows]
+        means += (1 - _MEAN) * (gradient - means)
+        squares += (1 - _SQUARE) * (gradient**2 - squares)
+        memory["touched"][rows], memory["means"][rows], memory["squares"][rows] = touched, means, squares
+        return (means / (1 - _MEAN**touched)) / (np.sqrt(squares / (1 - _SQUARE**touched)) + _TINY)
 
     def state(self) -> dict[str, Floats]:
         """All that going on needs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +58,7 @@ class Stages:
         self.settings = settings
         self.progress = Progress(run)
         self.courses: dict[str, Course] = {}
-        self._saved = time.monotonic()
+        self._saved = run.clock()
         self.tables = Tables(run)
 
     def go(self) -> None:
@@ -149,7 +148,7 @@ class Stages:
         """Epoch after epoch; after each, the held-out examples are answered."""
         self._begin(INTENTS)
         self._learn("intents", INTENTS, "epochs", self._measure_intents)
-        self._settle("epochs")
+        self.run.settle("epochs")
 
     def _measure_intents(self, loss: float) -> dict[str, float]:
         row = {"loss": loss}
@@ -201,7 +200,7 @@ class Stages:
 
     def validate(self) -> None:
         """Answer the held-out examples with the model as it will be kept."""
-        self._settle()
+        self.run.settle()
         self._begin(VALIDATE)
         about = {"trainer": "nlu-train", "dataset": self.data.name, "examples": len(self.learnt)}
         self.model = Model.of(self.classifier, self.extractor, about | {"texts": self._samples()[:SHOWN_TEXTS]})
@@ -253,7 +252,7 @@ class Stages:
         course = self.courses[name]
         while course.place.epoch < (epochs := self._wanted(wanted)):
             self._expect_work()
-            begun, done = time.perf_counter(), course.place.epoch
+            begun, done = self.run.clock(), course.place.epoch
 
             def on_batch(share: float, done: int = done, epochs: int = epochs) -> None:
                 self.progress.show(stage, (done + share) / epochs, epoch=done, epochs=epochs, often=True)
@@ -263,11 +262,11 @@ class Stages:
             if loss is None:
                 self._save_checkpoint()
                 raise Stopped
-            seconds = time.perf_counter() - begun
+            seconds = self.run.clock() - begun
             row = measure(loss)
             course.place.history.append(row)
             self.run.log(row, step=self._step)
-            rate = None if skipped else len(self.learnt) / seconds
+            rate = len(self.learnt) / seconds if seconds and not skipped else None
             self.progress.show(stage, (done + 1) / epochs, epoch=done + 1, epochs=epochs, rate=rate)
             told = ", ".join(
                 f"{key.replace('_', ' ')} {value:.4f}" for key, value in row.items() if key != "live_accuracy"
@@ -306,7 +305,7 @@ class Stages:
         )
 
     def _safe_point(self) -> bool:
-        if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+        if self.run.clock() - self._saved > CHECKPOINT_SECONDS:
             self._save_checkpoint()
         return self.run.should_stop
 
@@ -314,24 +313,15 @@ class Stages:
         path = self.run.dir / FILE
         Checkpoint.of(self.courses, self.settings, self.digest).save(path)
         self.run.save_artifact(path, name=FILE, kind="checkpoint")
-        self._saved = time.monotonic()
+        self._saved = self.run.clock()
 
     # ---- what somebody may ask for meanwhile ----
 
     def _offer(self) -> None:
         """What can be asked of the training; it comes at a safe point, in this thread."""
-        on = getattr(self.run, "on", None)
-        if on is None:
-            return
-        on("checkpoint", self._save_checkpoint)
-        on("evaluate", self._evaluate)
-        on("sample", self._sample)
-
-    def _settle(self, *names: str) -> None:
-        """These controls have no effect any more; without names, nothing has."""
-        settle = getattr(self.run, "settle", None)
-        if settle is not None:
-            settle(*names)
+        self.run.on("checkpoint", self._save_checkpoint)
+        self.run.on("evaluate", self._evaluate)
+        self.run.on("sample", self._sample)
 
     def _evaluate(self) -> None:
         verdict = self._judge(Model.of(self.classifier, self.extractor, {}))
@@ -352,6 +342,8 @@ class Stages:
 
     def _check_stop(self) -> None:
         if self.run.should_stop:
+            if any(course.place.epoch for course in self.courses.values()):
+                self._save_checkpoint()
             raise Stopped
 
 

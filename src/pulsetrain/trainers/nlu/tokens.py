@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 OUTSIDE = "O"
@@ -68,12 +67,3 @@ def spans(found: Sequence[Token], marks: Sequence[str]) -> list[Span]:
             answer.append(Span(token.start, token.end, label))
             open_label = label
     return answer
-
-
-def overlapping(entities: Sequence[Span]) -> tuple[Span, Span] | None:
-    """Two entities that share a place, if there are any."""
-    ordered = sorted(entities)
-    for first, second in pairwise(ordered):
-        if second.start < first.end:
-            return first, second
-    return None

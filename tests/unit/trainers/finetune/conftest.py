@@ -23,29 +23,24 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def steerable_run(recording_run: type[Any]) -> type[Any]:
     class SteerableRun(recording_run):  # type: ignore[misc]
-        """`steered` is what somebody set, by name; `tables` the newest of each name; `actions` what it can be asked."""
+        """Keeps all that was logged at a step, and calls `on_log` at each; what it can be asked for stays known."""
 
         def __init__(self, folder: Path, checkpoint: Path | None = None) -> None:
             super().__init__(folder, checkpoint)
-            self.steered: dict[str, Any] = {}
-            self.tables: dict[str, tuple[list[str], list[list[Any]]]] = {}
-            self.actions: dict[str, Callable[[], object]] = {}
             self.on_log: Callable[[int], None] = lambda step: None
+            self.settled = False
 
         def log(self, values: dict[str, float], step: int | None = None) -> None:
             assert step is not None
             self.metrics.setdefault(step, {}).update(values)
             self.on_log(step)
 
-        def param(self, name: str, default: Any = None, **_: Any) -> Any:
-            return self.steered.get(name, default)
-
         def table(self, name: str, columns: list[str], rows: list[list[Any]]) -> None:
             assert all(len(row) == len(columns) for row in rows)
-            self.tables[name] = (list(columns), [list(row) for row in rows])
+            super().table(name, list(columns), [list(row) for row in rows])
 
-        def on(self, name: str, function: Callable[[], object]) -> None:
-            self.actions[name] = function
+        def settle(self, *names: str) -> None:
+            self.settled = True
 
     return SteerableRun
 

@@ -21,6 +21,7 @@ from pulsetrain.trainers.finetune.predict import load
 from pulsetrain.trainers.finetune.trainer import STAGES
 
 Start = Callable[..., Any]
+pytestmark = pytest.mark.timeout(600)
 PER_STEP = {"loss", "learning_rate", "gradient_norm", "tokens_per_second"}
 
 
@@ -28,18 +29,22 @@ PER_STEP = {"loss", "learning_rate", "gradient_norm", "tokens_per_second"}
 def trained(
     tmp_path_factory: pytest.TempPathFactory, steerable_run: type[Any], texts: dict[str, Path], llama: Path
 ) -> dict[str, Any]:
-    """One run of each task, to its end: from scratch, and LoRA on a base that lies in a folder."""
-
-    def run(name: str, data: str, **parameters: Any) -> Any:
-        made = steerable_run(tmp_path_factory.mktemp(name))
-        train(made, texts[data], seed=1, device="cpu", **parameters)
-        return made
-
-    return {
-        "intents": run("intents", "intents", model=str(llama), epochs=4, learning_rate=2e-3, validation_split=0.2),
-        "pairs": run("pairs", "pairs", epochs=10),
-        "instructions": run("instructions", "instructions", epochs=6, samples=3),
+    """A run of each task, to its end: from scratch, and LoRA on a base that lies in a folder."""
+    how: dict[str, dict[str, Any]] = {
+        "intents": {"model": str(llama), "epochs": 4, "learning_rate": 2e-3, "validation_split": 0.2},
+        "pairs": {"epochs": 10},
+        "instructions": {"epochs": 6, "samples": 3},
     }
+
+    class Trained(dict[str, Any]):
+        """Each task is trained when it is first asked for, so that no test waits for all of them."""
+
+        def __missing__(self, task: str) -> Any:
+            self[task] = run = steerable_run(tmp_path_factory.mktemp(task))
+            train(run, texts[task], seed=1, device="cpu", **how[task])
+            return run
+
+    return Trained()
 
 
 def _report(run: Any) -> Report:
@@ -208,7 +213,7 @@ def test_it_is_steered(start: Start, texts: dict[str, Path]) -> None:
 
     def steer(step: int) -> None:
         if step == 3:
-            run.steered = {"learning_rate": 1e-5, "epochs": 2}
+            run.values = {"learning_rate": 1e-5, "epochs": 2}
 
     run.on_log = steer
     train(run, texts["intents"], epochs=9, schedule="constant", warmup=0, validation_split=0.5, device="cpu")
@@ -217,6 +222,7 @@ def test_it_is_steered(start: Start, texts: dict[str, Path]) -> None:
     assert {rate for step, rate in rates.items() if step > 3} == {1e-5}
     assert max(rates) == 2 * math.ceil(200 / 16)
     assert run.progresses[-1]["percent"] == 100
+    assert run.settled, "after the training there is nothing to steer"
 
 
 def test_what_it_can_be_asked_works_at_any_step(start: Start, texts: dict[str, Path]) -> None:

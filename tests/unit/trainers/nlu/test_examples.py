@@ -44,20 +44,20 @@ def entity(start: Any, end: Any, label: Any = "x") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("{", "it is not JSON"),
-        ("3", "an example is an object"),
-        ({"intent": "play"}, "it has no text."),
-        ({"text": " ", "intent": "play"}, "its text must be a text."),
-        ({"text": "play"}, "it has no intent."),
-        ({"text": "play", "intent": 3}, "its intent must be a text."),
-        ({"text": "play", "intent": "play", "entities": "all"}, "entities must be a list."),
-        ({"text": "play", "intent": "play", "entities": ["all"]}, "an entity is an object"),
-        (entity(0, 3, ""), "an entity has no label."),
-        (entity("0", 3), "the entity 'x' needs start and end as whole numbers."),
-        (entity(4, 8), "the entity 'x' reaches from 4 to 8, and the text has 7 characters."),
-        (entity(3, 3), "the entity 'x' reaches from 3 to 3"),
-        (entity(3, 4), "the entity 'x' from 3 to 4 holds only space."),
-        ({"text": "a " * 1001, "intent": "play"}, "the text has 1,001 words and signs; at most 1,000 are taken."),
+        ("{", "It is not JSON"),
+        ("3", "The example is not an object."),
+        ({"intent": "play"}, "The text is empty."),
+        ({"text": " ", "intent": "play"}, "The text is empty."),
+        ({"text": "play"}, "The intent is missing."),
+        ({"text": "play", "intent": 3}, "The intent is not text."),
+        ({"text": "play", "intent": "play", "entities": "all"}, "The entities are not a list."),
+        ({"text": "play", "intent": "play", "entities": ["all"]}, "Entity 1 is not an object."),
+        (entity(0, 3, ""), "Entity 1 has no label."),
+        (entity("0", 3), "Entity 1 (x) has no whole numbers as its start and end."),
+        (entity(4, 8), "Entity 1 (x) ends at 8, and the text has 7 characters."),
+        (entity(3, 3), "Entity 1 (x) goes from 3 to 3"),
+        (entity(3, 4), "The entity 'x' from 3 to 4 holds only space."),
+        ({"text": "a " * 1001, "intent": "play"}, "The text has 1,001 words and signs; at most 1,000 are taken."),
     ],
 )
 def test_each_wrong_row_is_named_with_what_is_wrong(tmp_path: Path, row: Any, said: str) -> None:
@@ -71,7 +71,7 @@ def test_each_wrong_row_is_named_with_what_is_wrong(tmp_path: Path, row: Any, sa
 def test_overlapping_entities_are_refused(tmp_path: Path) -> None:
     both = [{"start": 0, "end": 5, "label": "x"}, {"start": 4, "end": 7, "label": "y"}]
     found = read(tmp_path, *GOOD, {"text": "one two", "intent": "play", "entities": both})
-    assert found.problems == [(5, "the entities 'x' ('one t') and 'y' ('two') overlap.")]
+    assert found.problems == [(5, "The entities 'x' and 'y' overlap at character 4.")]
 
 
 def test_many_wrong_rows_are_counted(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_what_only_all_rows_show(tmp_path: Path) -> None:
     found = read(tmp_path, *GOOD, {"text": "bye", "intent": "leave"}, again)
     texts = [text for _, text in found.warnings]
     assert texts[0].startswith("The intent 'leave' has one example alone")
-    assert texts[1] == "the same text has the intent 'greet' here and 'play' in row 1."
+    assert texts[1] == "The same text has the intent 'greet' here and 'play' in row 1."
 
 
 def test_a_file_that_is_no_array_says_so(tmp_path: Path) -> None:

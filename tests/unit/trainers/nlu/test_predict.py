@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +86,24 @@ def test_another_file_is_no_model(trained: Any, tmp_path: Path) -> None:
     for path in (tmp_path / "empty.npz", trained.dir / "report.json", trained.dir / "checkpoint.npz"):
         with pytest.raises(BadParameters, match=f"{path.name} is not a model of nlu-train"):
             load(path)
+
+
+def test_a_process_of_its_own_serves_it(trained: Any) -> None:
+    """As the server asks it: lines of JSON, and a bad row is an answer, not the end."""
+    rows = [{"rows": [{"text": "play jazz"}]}, {"rows": [{"text": ""}]}, {"rows": [{"text": "hello there"}]}]
+    lines = "".join(json.dumps({"id": number, **row}) + "\n" for number, row in enumerate(rows))
+    command = [sys.executable, "-m", "pulsetrain.trainers.serve", "--trainer", "nlu-train", "--model"]
+    done = subprocess.run(
+        [*command, str(trained.dir / "model.npz")],
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    described, first, second, third = (json.loads(line) for line in done.stdout.splitlines())
+    assert described["input"]["required"] == ["text"]
+    assert first["predictions"][0]["prediction"] == "play_music"
+    assert first["predictions"][0]["entities"] == [{"start": 5, "end": 9, "label": "music", "text": "jazz"}]
+    assert second["problem"]["message"] == "Row 1 has no text."
+    assert third["predictions"][0]["prediction"] == "small_talk"

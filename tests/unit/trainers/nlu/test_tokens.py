@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulsetrain.trainers.nlu.tokens import Span, align, overlapping, spans, tags, tokens
+from pulsetrain.trainers.nlu.tokens import Span, align, spans, tags, tokens
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,3 @@ def test_spans_are_drawn_to_whole_words() -> None:
     assert align(Span(4, 10, "place"), found) == Span(3, 12, "place")
     assert align(Span(2, 13, "place"), found) == Span(3, 12, "place")
     assert align(Span(2, 3, "place"), found) is None
-
-
-def test_overlapping_spans_are_found_in_any_order() -> None:
-    assert overlapping([Span(5, 9, "b"), Span(0, 5, "a")]) is None
-    assert overlapping([Span(4, 9, "b"), Span(0, 5, "a")]) == (Span(0, 5, "a"), Span(4, 9, "b"))

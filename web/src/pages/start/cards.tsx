@@ -1,8 +1,8 @@
 import { useMutation } from "@tanstack/react-query";
 import { call } from "pulsetrain";
-import { Check, FileSpreadsheet, LoaderCircle, Sparkles, Trash2, TriangleAlert, X } from "lucide-react";
+import { Check, FileSpreadsheet, LoaderCircle, MessagesSquare, Sparkles, Trash2, TriangleAlert, X } from "lucide-react";
 import { useState, type ReactNode } from "react";
-import { queries, type Dataset } from "../../app/queries.ts";
+import { FORMATS, queries, type Dataset } from "../../app/queries.ts";
 import { server } from "../../app/server.ts";
 import { bytes, count } from "../../format.ts";
 import { Confirm } from "../../parts/confirm.tsx";
@@ -60,12 +60,15 @@ interface CardProps {
 function Card({ dataset, head, chosen, onChoose }: CardProps): ReactNode {
   const { id, rows, columns, size, sample, source, licence, problem } = dataset;
   const [, about] = titleOf(dataset);
+  const Icon = dataset.task === "nlu" ? MessagesSquare : FileSpreadsheet;
+  const rowsOf = dataset.task === "nlu" ? "examples" : "rows";
+  const form = dataset.format === "csv" || dataset.task === "nlu" ? "" : `, ${FORMATS[dataset.format]}`;
   const origin = [licence, source].filter(Boolean).join(" · ") || (sample ? "" : "Your file");
   return (
     <div className="card" data-chosen={chosen}>
       <button className="card-face" onClick={() => onChoose(id)} aria-pressed={chosen} data-testid={`dataset-card-${id}`}>
         <span className="row">
-          <FileSpreadsheet className="icon faint" aria-hidden />
+          <Icon className="icon faint" aria-hidden />
           <b className="cut grow" title={head}>
             {head}
           </b>
@@ -79,7 +82,7 @@ function Card({ dataset, head, chosen, onChoose }: CardProps): ReactNode {
           </span>
         ) : (
           <span className="size" title={bytes(size)}>
-            {rows === null ? `${bytes(size)}, not read yet` : `${count(rows)} rows × ${count(columns)} columns`}
+            {rows === null ? `${bytes(size)}, not read yet` : `${count(rows)} ${rowsOf}${dataset.task === "nlu" ? "" : ` × ${count(columns)} columns`}${form}`}
           </span>
         )}
         <span className="faint origin" title={origin}>

@@ -126,6 +126,7 @@ function Fields({ trainer, dataset }: { trainer: Trainer; dataset: Dataset | nul
 function blocked(trainer: Trainer, dataset: Dataset | null, stale: boolean, wrong: Field | undefined): string | null {
   if (!trainer.available) return "This trainer cannot run here.";
   if (trainer.data !== null && dataset === null) return "Choose a data set first.";
+  if (trainer.data === "jsonl" && dataset?.format !== "jsonl") return "This trainer learns from JSON Lines. Choose another data set.";
   if (trainer.data !== null && dataset?.problem) return `This data set cannot be used: ${dataset.problem}`;
   if (wrong) return `Check “${wrong.title}”.`;
   return stale ? "The server cannot be reached." : null;

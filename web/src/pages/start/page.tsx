@@ -28,7 +28,7 @@ export function StartPage(): ReactNode {
       </Crumbs>
       <header>
         <h1>Start training</h1>
-        <p className="muted">Choose a table, look at it, press start. The page then shows the model learn.</p>
+        <p className="muted">Choose data, look at it, press start. The page then shows the model learn.</p>
       </header>
       {datasets.isError && <Problem error={datasets.error} />}
       <Cards datasets={known} preparing={preparing} chosen={data ?? null} onChoose={choose} />
@@ -40,8 +40,8 @@ export function StartPage(): ReactNode {
               <h2>{data && !preparing ? `There is no data set ${data}` : empty ? "No data yet" : "Nothing chosen yet"}</h2>
               <p>
                 {empty
-                  ? "Drop a CSV file anywhere on this page, or make an order book to try with. Its columns, values and first rows then show here."
-                  : "Choose a card above, or drop a CSV file anywhere on this page. Its columns, values and first rows then show here."}
+                  ? "Drop a CSV, JSONL or Parquet file anywhere on this page, or make an order book to try with. Its columns, values and first rows then show here."
+                  : "Choose a card above, or drop a CSV, JSONL or Parquet file anywhere on this page. Its columns, values and first rows then show here."}
               </p>
             </div>
           ) : (

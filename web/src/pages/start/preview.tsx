@@ -1,7 +1,8 @@
+import { Link } from "@tanstack/react-router";
 import { TriangleAlert } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { usePreview, type Column, type Dataset, type Table } from "../../app/queries.ts";
-import { bytes, count, measured, share } from "../../format.ts";
+import { bytes, count, counted, measured, share } from "../../format.ts";
 import { Histogram, SeriesPlot, TopValues } from "../../parts/plots.tsx";
 import { Problem } from "../../parts/problem.tsx";
 import { titleOf } from "./cards.tsx";
@@ -41,7 +42,24 @@ export function Preview({ dataset, view, onView }: { dataset: Dataset; view: Vie
         </div>
       )}
       {preview.isPending && <div className="skeleton" style={{ height: 340, margin: 14 }} />}
-      {table && table.warnings.length > 0 && (
+      {table && <Look table={table} view={view} />}
+      {dataset.problems_total > 0 && (
+        <p className="body-pad faint">
+          {counted(dataset.problems_total, "row has", "rows have")} something wrong.{" "}
+          <Link to="/data/$id" params={{ id: dataset.id }} search={{ tab: "problems" }}>
+            See which
+          </Link>
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** What was doubtful, and one view of the table. */
+export function Look({ table, view }: { table: Table; view: View }): ReactNode {
+  return (
+    <>
+      {table.warnings.length > 0 && (
         <div className="body-pad">
           <div className="notice warn">
             <TriangleAlert className="icon" aria-hidden />
@@ -53,14 +71,14 @@ export function Preview({ dataset, view, onView }: { dataset: Dataset; view: Vie
           </div>
         </div>
       )}
-      {table && view === "columns" && <Columns table={table} />}
-      {table && view === "rows" && <Rows table={table} />}
-      {table && view === "plot" && <Plot table={table} />}
-    </div>
+      {view === "columns" && <Columns table={table} />}
+      {view === "rows" && <Rows table={table} />}
+      {view === "plot" && <Plot table={table} />}
+    </>
   );
 }
 
-function missing(table: Table): string {
+export function missing(table: Table): string {
   const cells = table.columns.reduce((sum, column) => sum + column.missing, 0);
   if (cells === 0) return " · nothing missing";
   return ` · ${count(cells)} cells missing (${share(cells / Math.max(1, table.rows * table.columns.length), 1)})`;

@@ -1,33 +1,24 @@
-import { errorFrom, ApiError } from "pulsetrain";
+import { ApiError } from "pulsetrain";
 import { Upload as UploadIcon, X } from "lucide-react";
 import { useEffect, useRef, useState, type ReactNode } from "react";
-import { queries, type Dataset } from "../../app/queries.ts";
+import { queries } from "../../app/queries.ts";
+import { giveUp, sendFile, type Sending } from "../../app/upload.ts";
 import { bytes, percent } from "../../format.ts";
 import { Bar } from "../../parts/bar.tsx";
 
-type Task = { file: File; sent: number } | null;
+type Task = ({ file: File } & Sending) | null;
 
-/** Send `file` and tell how far it is; fetch cannot tell, so this is an XMLHttpRequest. */
-function send(file: File, onSent: (bytes: number) => void, signal: AbortSignal): Promise<Dataset> {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const body = new FormData();
-    body.append("file", file);
-    request.upload.onprogress = (event) => onSent(event.loaded);
-    request.onload = () => {
-      if (request.status >= 200 && request.status < 300) resolve((JSON.parse(request.responseText) as { dataset: Dataset }).dataset);
-      else reject(errorFrom(request.status, request.responseText));
-    };
-    request.onerror = () => reject(new ApiError(0, "unreachable", `${file.name} could not be sent: the connection broke.`, "Is the server still running? Try again."));
-    signal.addEventListener("abort", () => request.abort());
-    request.open("POST", "/api/datasets");
-    request.setRequestHeader("Accept", "application/json");
-    request.send(body);
-  });
+interface UploadProps {
+  onDone: (id: string) => void;
+  onProblem: (error: unknown) => void;
+  /** The data set whose next version the file is. */
+  replace?: string;
+  /** What the button says. */
+  title?: string;
 }
 
 /** A place to drop a file, and a button for those who do not drag. The whole window takes a drop. */
-export function Upload({ onDone, onProblem }: { onDone: (id: string) => void; onProblem: (error: unknown) => void }): ReactNode {
+export function Upload({ onDone, onProblem, replace, title = "Upload a file" }: UploadProps): ReactNode {
   const [task, setTask] = useState<Task>(null);
   const [over, setOver] = useState(false);
   const input = useRef<HTMLInputElement>(null);
@@ -38,12 +29,12 @@ export function Upload({ onDone, onProblem }: { onDone: (id: string) => void; on
     if (!file) return;
     abort.current?.abort();
     const { signal } = (abort.current = new AbortController());
-    setTask({ file, sent: 0 });
+    setTask({ file, sent: 0, waiting: false });
     onProblem(null);
     try {
-      if (files.length > 1) throw new ApiError(0, "one_file", "Please drop one file at a time.", "Each CSV file is a data set of its own.");
-      if (file.size === 0) throw new ApiError(0, "empty", `${file.name} is empty.`, "Choose a CSV file with a header line and rows.");
-      const dataset = await send(file, (sent) => setTask({ file, sent }), signal);
+      if (files.length > 1) throw new ApiError(0, "one_file", "Please drop one file at a time.", "Each file is a data set of its own.");
+      if (file.size === 0) throw new ApiError(0, "empty", `${file.name} is empty.`, "Choose a file with rows in it.");
+      const dataset = await sendFile(file, { replace, signal, onSent: (state) => setTask({ file, ...state }) });
       await queries.invalidateQueries({ queryKey: ["datasets"] });
       setTask(null);
       onDone(dataset.id);
@@ -60,10 +51,10 @@ export function Upload({ onDone, onProblem }: { onDone: (id: string) => void; on
       <input
         ref={input}
         type="file"
-        accept=".csv,.tsv,.txt,text/csv"
+        accept=".csv,.tsv,.txt,.jsonl,.ndjson,.parquet,text/csv,application/jsonl"
         className="sr"
         tabIndex={-1}
-        aria-label="CSV file"
+        aria-label="Data file"
         data-testid="upload-input"
         onChange={(event) => {
           void take(event.target.files);
@@ -74,22 +65,22 @@ export function Upload({ onDone, onProblem }: { onDone: (id: string) => void; on
         <div className="sending">
           <span className="row">
             <b className="cut grow">{task.file.name}</b>
-            <button className="button quiet small icon-only" aria-label="Cancel the upload" onClick={() => (abort.current?.abort(), setTask(null))}>
+            <button className="button quiet small icon-only" aria-label="Cancel the upload" onClick={() => (abort.current?.abort(), void giveUp(task.file, replace), setTask(null))}>
               <X className="icon" />
             </button>
           </span>
           <Bar percent={(100 * task.sent) / task.file.size} name={`Upload of ${task.file.name}`} />
           <span className="faint">
-            {task.sent >= task.file.size ? "Reading it…" : `${percent((100 * task.sent) / task.file.size)} of ${bytes(task.file.size)}`}
+            {task.waiting ? "The connection broke. Trying again…" : task.sent >= task.file.size ? "Reading it…" : `${percent((100 * task.sent) / task.file.size)} of ${bytes(task.file.size)}`}
           </span>
         </div>
       ) : (
         <button className="card-face action" onClick={() => input.current?.click()}>
           <span className="row">
             <UploadIcon className="icon" aria-hidden />
-            <b>{over ? "Drop it here" : "Upload a CSV"}</b>
+            <b>{over ? "Drop it here" : title}</b>
           </span>
-          <span className="size">Drop it anywhere, or click here</span>
+          <span className="size">CSV, JSONL or Parquet: drop it anywhere, or click</span>
         </button>
       )}
     </div>
