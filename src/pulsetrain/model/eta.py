@@ -83,7 +83,7 @@ def _expected(found: Sequence[tuple[float | None, int | None]], epochs: int | No
 
 
 def median(values: Iterable[float]) -> float:
-    """The middle one of `values`, of which there are some. (The import of `statistics` would slow each training down.)"""
+    """The middle one of `values`, of which there are some. To import `statistics` would slow each training down."""
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
