@@ -108,6 +108,10 @@ def test_the_react_page_follows_every_run(
     page.get_by_role("button", name="after").click()
     after.write("run.metrics", step=[7], time=[1.0], values={"loss": [0.25]})
     expect(page.get_by_test_id("details")).to_contain_text("loss: 0.25 at step 7")
+    expect(page.get_by_test_id("line")).to_have_text("No line since you look.")
+    after.write("run.log", lines=[{"stream": "stdout", "text": "epoch 3 of 9", "time": 1.0}])
+    expect(page.get_by_test_id("line")).to_have_text("epoch 3 of 9")
+    assert connections(open_to_site) == {"websocket": 1}
 
     open_to_site.kill()
     expect(page.get_by_test_id("connection")).to_have_text(re.compile(r"Reconnecting, attempt \d+"))

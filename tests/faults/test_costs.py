@@ -100,7 +100,7 @@ def test_who_reads_slowly_costs_no_memory_and_loses_nothing(server: LiveServer) 
 def test_a_ping_waits_for_its_answer_while_what_came_before_it_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transport: str
 ) -> None:
-    monkeypatch.setattr(ws, "PING_SECONDS", 0.3)
+    monkeypatch.setattr(ws, "PING_SECONDS", 0.5)
 
     async def body(site: Site) -> None:
         for _ in range(10):

@@ -196,7 +196,7 @@ def test_heartbeats_carry_the_cursor_on_and_pings_are_answered(tmp_path: Path, m
 
 
 def test_a_quiet_client_is_pinged_and_a_dead_one_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ws, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(ws, "PING_SECONDS", 0.5)
 
     async def body(site: Site) -> None:
         async with talk(site, "?cursor=now") as alive, talk(site, "?cursor=now", ping_interval=None) as dead:

@@ -5,7 +5,8 @@ import { build, type Rollup } from "vite";
 import { expect, it } from "vitest";
 
 const src = fileURLToPath(new URL("../../clients/js/src/", import.meta.url));
-const HOOKS = `export * from "${src}react.ts"; export { place } from "${src}http.ts";`;
+const HOOKS = `export { PulsetrainProvider, useRoom, useRun, useRuns, useTrainingStream } from "${src}react.ts";
+export { place } from "${src}http.ts";`;
 
 /** Bytes in gzip of a script with `code` and all that it imports but `external`. */
 async function sizeOf(code: string, external: (string | RegExp)[] = []): Promise<number> {
@@ -30,6 +31,8 @@ async function sizeOf(code: string, external: (string | RegExp)[] = []): Promise
 }
 
 it.each([
+  // One hook that hands events on as they are, with all that keeps its stream going.
+  ["core and useEvents", `export { useEvents } from "${src}react.ts";`, [], 5_000],
   // The stream over SSE and long poll with all that keeps it going, the store, and the hooks.
   ["core and hooks", HOOKS, [/fold\.ts$/], 5_000],
   // The fold is the protocol's rules, the same as the server's.

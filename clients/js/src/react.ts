@@ -5,13 +5,14 @@ import {
   useCallback,
   useContext,
   useEffect,
+  useMemo,
   useRef,
   useState,
   useSyncExternalStore,
   type ReactNode,
 } from "react";
-import { place, type ApiError } from "./http.ts";
-import { Room, type RoomOptions } from "./room.ts";
+import { get, place, type ApiError } from "./http.ts";
+import { Room, type Part, type RoomOptions } from "./room.ts";
 import { RunList } from "./runs.ts";
 import type { Connection, Transport } from "./sources/source.ts";
 import type { Event, Run } from "./types.ts";
@@ -28,11 +29,13 @@ export interface FollowOptions extends Partial<Omit<RoomOptions, "parts" | "run"
 interface Followed {
   readonly room: Room;
   readonly list: RunList;
+  readonly options: FollowOptions;
 }
 
-function follow({ at = place(), limit = 200, ...rest }: FollowOptions): Followed {
-  const list = new RunList(at, limit);
-  return { list, room: new Room({ at, type: TYPES, ...rest, parts: [list] }) };
+function follow(options: FollowOptions): Followed {
+  const { at = place() } = options;
+  const list = new RunList(at, options.limit);
+  return { list, options, room: new Room({ type: TYPES, ...options, at, parts: [list] }) };
 }
 
 const Context = createContext<Followed | null>(null);
@@ -68,15 +71,18 @@ function useFollowed(): Followed {
   return followed;
 }
 
-export interface TrainingHandlers {
-  /** A run has changed: its folded state, and the event that changed it. */
-  onJobUpdate?: (run: Run, event: Event) => void;
-  onJobCreated?: (run: Run) => void;
-  onDatasetUpdate?: (dataset: Dataset, action: "created" | "deleted") => void;
+export interface ConnectionHandlers {
   onConnected?: () => void;
   onDisconnected?: (connection: Connection) => void;
   /** What the server said at a failed attempt, or why it refuses for good. */
   onError?: (error: ApiError) => void;
+}
+
+export interface TrainingHandlers extends ConnectionHandlers {
+  /** A run has changed: its folded state, and the event that changed it. */
+  onJobUpdate?: (run: Run, event: Event) => void;
+  onJobCreated?: (run: Run) => void;
+  onDatasetUpdate?: (dataset: Dataset, action: "created" | "deleted") => void;
 }
 
 export interface Dataset {
@@ -99,46 +105,76 @@ export interface TrainingStream {
   readonly retryNow: () => void;
 }
 
-/** Be told of what happens from now on, each event once and in order. What went before is in `useRuns()`. */
-export function useTrainingStream(handlers: TrainingHandlers = {}): TrainingStream {
-  const { room, list } = useFollowed();
-  const latest = useRef(handlers);
+/** How `room` stands; tells `handlers` of its connection, and `onEvent` of each event. */
+function useStanding(room: Room, handlers: ConnectionHandlers, onEvent: (event: Event) => void): TrainingStream {
+  const given = { ...handlers, onEvent };
+  const latest = useRef(given);
   useEffect(() => {
-    latest.current = handlers;
+    latest.current = given;
   });
   useEffect(() => {
     let connected = false;
     const onConnection = (connection: Connection) => {
       const { onConnected, onDisconnected, onError } = latest.current;
+      const { state, error } = connection as { state: string; error?: ApiError | null };
       const was = connected;
-      connected = connection.state === "live";
+      connected = state === "live";
       if (connected && !was) onConnected?.();
       if (was && !connected) onDisconnected?.(connection);
-      if ("error" in connection && connection.error) onError?.(connection.error);
+      if (error) onError?.(error);
     };
     onConnection(room.connection);
-    return room.listen({ onConnection, onEvent: (event) => dispatch(event, list, latest.current) });
-  }, [room, list]);
-  const { connection, loaded } = room;
+    return room.listen({ onConnection, onEvent: (event) => latest.current.onEvent(event) });
+  }, [room]);
+  const { connection } = room;
   return {
     isConnected: connection.state === "live",
     reconnectAttempts: "attempt" in connection ? connection.attempt : 0,
     connection,
-    transport: connection.state === "live" ? connection.transport : null,
-    isLoading: !loaded,
-    retryNow: useCallback(() => room.retryNow(), [room]),
+    transport: "transport" in connection ? connection.transport : null,
+    isLoading: !room.loaded,
+    retryNow: room.retryNow,
   };
 }
 
-function dispatch(event: Event, list: RunList, to: TrainingHandlers): void {
-  if (event.type.startsWith("dataset.")) {
-    to.onDatasetUpdate?.(event.data as unknown as Dataset, event.type.slice(8) as "created" | "deleted");
-    return;
-  }
-  const run = event.run && list.find(event.run);
-  if (!run) return;
-  if (event.type === "run.created") to.onJobCreated?.(run);
-  else to.onJobUpdate?.(run, event);
+/** Be told of what happens from now on, each event once and in order. What went before is in `useRuns()`. */
+export function useTrainingStream(handlers: TrainingHandlers = {}): TrainingStream {
+  const { room, list } = useFollowed();
+  return useStanding(room, handlers, (event) => {
+    const run = event.run && list.find(event.run);
+    if (event.type.startsWith("dataset.")) {
+      handlers.onDatasetUpdate?.(event.data as unknown as Dataset, event.type.slice(8) as "created" | "deleted");
+    } else if (run) {
+      if (event.type === "run.created") handlers.onJobCreated?.(run);
+      else handlers.onJobUpdate?.(run, event);
+    }
+  });
+}
+
+export interface EventsOptions extends ConnectionHandlers, Partial<Pick<RoomOptions, "at" | "run" | "type" | "sources">> {
+  onEvent?: (event: Event) => void;
+}
+
+/**
+ * Be told of events as they are, from now on, over a stream of this component's own. Nothing is kept of them, so that a
+ * page with this hook alone carries no fold. Server and sources are the provider's, unless `options` say others.
+ */
+export function useEvents(options: EventsOptions): TrainingStream {
+  const provided = useContext(Context)?.options;
+  const { run, type } = options;
+  const given = useRef(options);
+  const filter = JSON.stringify({ run, type });
+  const room = useMemo(() => {
+    const { at = place(), sources } = { ...provided, ...given.current };
+    const now: Part = {
+      load: async (signal) => (await get<{ cursor: string }>(at, "/api/runs?limit=1", signal)).cursor,
+      apply: () => undefined,
+    };
+    const { run, type } = JSON.parse(filter) as EventsOptions;
+    return new Room({ at, run, type, ...(sources && { sources }), parts: [now] });
+  }, [provided, filter]);
+  useRoom(room);
+  return useStanding(room, options, (event) => options.onEvent?.(event));
 }
 
 /** The newest runs, newest first. */

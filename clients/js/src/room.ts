@@ -85,9 +85,7 @@ export class Room {
     };
   }
 
-  retryNow(): void {
-    this.#stream.retryNow();
-  }
+  readonly retryNow = (): void => this.#stream.retryNow();
 
   /** Call `listener` at most once per frame after changes; answers how to stop. */
   subscribe(listener: () => void): () => void {

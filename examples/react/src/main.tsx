@@ -1,7 +1,7 @@
 // Every run of a server, live. The server must allow this page's origin:
 //   pulsetrain up --allow-origin http://127.0.0.1:5173        then:  npm install && npm run dev -- --host 127.0.0.1
 import { place, poll, shared, webSocket, type Run } from "pulsetrain";
-import { PulsetrainProvider, useRun, useRuns, useTrainingStream } from "pulsetrain/react";
+import { PulsetrainProvider, useEvents, useRun, useRuns, useTrainingStream } from "pulsetrain/react";
 import { useState } from "react";
 import { createRoot } from "react-dom/client";
 
@@ -63,6 +63,13 @@ function Row({ run, onChoose }: { run: Run; onChoose: () => void }) {
 
 function Details({ id }: { id: string }) {
   const run = useRun(id);
+  const [line, setLine] = useState("No line since you look.");
+  // Log lines are many, and no part of a run's state: they come as they are.
+  const { isConnected } = useEvents({
+    run: [id],
+    type: ["run.log"],
+    onEvent: (event) => setLine((event.data as { lines: { text: string }[] }).lines.at(-1)!.text),
+  });
   if (!run) return <p>{run === null ? "There is no such run." : "Loading…"}</p>;
   return (
     <section data-testid="details">
@@ -72,6 +79,7 @@ function Details({ id }: { id: string }) {
           {name}: {metric.last} at step {metric.step}
         </p>
       ))}
+      {isConnected && <pre data-testid="line">{line}</pre>}
     </section>
   );
 }

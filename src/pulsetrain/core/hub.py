@@ -56,7 +56,9 @@ class Hub:
         self._readers: set[Reader] = set()
         self._max_readers = max_readers
         self._pages: dict[tuple[int, Filter], HubPage] = {}
-        self._at_tail: dict[str, bytes] = {}
+        self.at_tail: dict[str | None, bytes] = {}
+        """What was made for readers at the tail, by its form, until the tail moves: ten thousand idle readers hear the
+        same heartbeat."""
         self._older: OrderedDict[tuple[int, Filter], asyncio.Task[HubPage]] = OrderedDict()
         self._view = log.view()
         self._announcing: asyncio.Handle | None = None
@@ -117,15 +119,6 @@ class Hub:
         reader = Reader(self, filter, hand_over)
         self._readers.add(reader)
         return reader
-
-    def at_tail(self, form: str, make: Callable[[], bytes]) -> bytes:
-        """What `make` makes for readers at the tail, made once until the tail moves: ten thousand idle readers hear the
-        same heartbeat.
-        """
-        made = self._at_tail.get(form)
-        if made is None:
-            made = self._at_tail[form] = make()
-        return made
 
     def recent(self, after: int, filter: Filter) -> HubPage | None:
         """The page of announced events above `after` if they are in memory. Readers at one position share it."""
@@ -194,7 +187,7 @@ class Hub:
         self._tail = self._ring.tail
         self.announced_commit, self._waiting_since = self._waiting_since or self.announced_commit, None
         self._pages.clear()
-        self._at_tail.clear()
+        self.at_tail.clear()
         for filter, circle in list(self._circles.items()):
             self._tell(circle, self.recent(circle.seen, filter))
             if not circle.readers and self._circles.get(filter) is circle:

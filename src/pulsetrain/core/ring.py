@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from pulsetrain.model.log import Filter, Page, Stored, View
 from pulsetrain.wire.frames import event_frames
 from pulsetrain.wire.subscription import wants
@@ -18,6 +20,8 @@ class HubPage(Page, frozen=True):
 
     generation: str
     encoded: dict[str, bytes]
+    written: dict[str | None, bytes] = msgspec.field(default_factory=dict)
+    """What goes over the wire, by the form of a translation."""
 
     def sse(self) -> bytes:
         """The page as SSE frames of the native stream."""

@@ -34,11 +34,11 @@ from .services import Services
 def all_routes() -> list[BaseRoute]:
     """Every route; the page takes what no other does, so it comes last."""
     return [
+        *ingest.routes,  #        /api/runs/{id}/records: first, because each event comes this way
+        *events.routes,  #        /api/events: SSE, WebSocket, pages
         *auth.routes,  #          /api/login /api/logout /api/session
         *runs.routes,  #          /health /api/trainers /api/runs…
         *queue.routes,  #         /api/queue /api/runs/{id}/queue
-        *ingest.routes,  #        /api/runs/{id}/records
-        *events.routes,  #        /api/events: SSE, WebSocket, pages
         *examples.routes,  #      /api/datasets/{id}/examples…
         *datasets.routes,  #      /api/datasets…
         *uploads.routes,  #       /api/uploads…

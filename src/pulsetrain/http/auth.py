@@ -48,6 +48,8 @@ _HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+_PAGE_HEADERS = [*_HEADERS, (b"content-security-policy", _PAGE_POLICY.encode())]
+_DATA_HEADERS = [*_HEADERS, (b"content-security-policy", _DATA_POLICY.encode())]
 
 
 def _run_of(scope: Scope) -> str | None:
@@ -160,8 +162,8 @@ async def _refuse(response: Response, scope: Scope, receive: Receive, send: Send
 
 
 def _with_security_headers(send: Send, scope: Scope) -> Send:
-    policy = _PAGE_POLICY if is_page_path(scope["path"]) or scope["path"] == "/docs" else _DATA_POLICY
-    added = [*_HEADERS, (b"content-security-policy", policy.encode())]
+    path = scope["path"]
+    added = _PAGE_HEADERS if is_page_path(path) or path == "/docs" else _DATA_HEADERS
 
     def sending(message: Message) -> object:
         # Not a coroutine of its own: this lies in the way of every chunk of every stream.

@@ -56,6 +56,8 @@ async def read_json(request: Request, kind: type[T], *, default: T | None = None
 
 def known_parameters(request: HTTPConnection, known: Collection[str]) -> None:
     """Raise BadRequest if the query has a parameter that is not in `known`."""
+    if not request.scope["query_string"]:
+        return
     unknown = sorted(set(request.query_params) - set(known))
     if unknown:
         takes = ", ".join(sorted(known)) or "none"

@@ -39,7 +39,8 @@ class Translation(Protocol):
 
     @property
     def form(self) -> str | None:
-        """A name that translations share which say the same by the same bytes; None if there are no such."""
+        """A name that translations share which say the same by the same bytes over the same kind of outlet; None if
+        there are no such."""
         ...
 
     def signal(self, signal: Signal) -> bytes:
@@ -82,8 +83,8 @@ class Delivery:
     """One stream, from its first word to its last."""
 
     __slots__ = (
-        "_beat_due", "_beat_slot", "_beats", "_flush_at", "_held", "_hub", "_lane", "_on_end", "_outlet", "_reader",
-        "_subscription", "_task", "_translation", "_was_live", "_wishes", "_written", "ended",
+        "_beat_due", "_beat_seconds", "_beat_slot", "_beats", "_flush_at", "_form", "_held", "_hub", "_lane", "_on_end",
+        "_outlet", "_reader", "_subscription", "_task", "_translation", "_was_live", "_wishes", "_written", "ended",
     )  # fmt: skip
 
     def __init__(
@@ -103,7 +104,7 @@ class Delivery:
         """Why this side ended it: the reason of its `bye`, or `over`."""
         self._hub, self._lane, self._beats = hub, lane, beats
         self._subscription, self._translation, self._outlet = subscription, translation, outlet
-        self._wishes, self._on_end = wishes, on_end
+        self._form, self._wishes, self._on_end = translation.form, wishes, on_end
         self._held = Latest() if wishes.latest_seconds is not None else None
         self._flush_at = 0.0
         self._written = subscription.cursor.seq
@@ -111,7 +112,8 @@ class Delivery:
         self._reader = hub.open(subscription.filter, self._hand_over if plain else None)
         self._reader.reached(self._written)
         self._beat_due = self._was_live = False
-        self._beat_slot = beats.after(self._beat_seconds(), self._beat)
+        self._beat_seconds = subscription.heartbeat_seconds * random.uniform(0.8, 1.2)
+        self._beat_slot = beats.after(self._beat_seconds, self)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -162,7 +164,7 @@ class Delivery:
                 self._close()
 
     def _close(self) -> None:
-        self._beats.cancel(self._beat_slot, self._beat)
+        self._beats.cancel(self._beat_slot, self)
         self._reader.close()
         self._on_end(self)
 
@@ -253,13 +255,24 @@ class Delivery:
 
     def _hand_over(self, page: HubPage) -> bool:
         """Write a page while this stream waits, without waking its task; False if the socket is not ready for it."""
-        if not self._outlet.idle:
+        outlet = self._outlet
+        if not outlet.idle:
             return False
-        if body := self._translation.page(page):
-            self._outlet.put(body)
-            self._lane.bytes += len(body)
-            self._lane.events += len(page.events)
+        # A thousand readers pass here for each event, and a lone event's way is mostly this: no call that need not be.
+        data = page.written.get(self._form)
+        if data is None:
+            data = self._wrapped(self._translation.page(page))
+            if self._form is not None:
+                page.written[self._form] = data
+        if data:
+            outlet.put(data)
+            lane = self._lane
+            lane.bytes += len(data)
+            lane.events += len(page.events)
         return True
+
+    def _wrapped(self, body: bytes) -> bytes:
+        return self._outlet.wrapped(body) if body else b""
 
     async def _write(self, body: bytes) -> None:
         watch = None if self._outlet.idle else Watch(self._outlet.transport, self._stalled)
@@ -280,32 +293,27 @@ class Delivery:
         self._hub.meter.stalled += 1
         self.leave()
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
         """A heartbeat is due; a stream at rest need not wake for it."""
         if self._over:
             return
-        self._beat_slot = self._beats.after(self._beat_seconds(), self._beat)
+        self._beat_slot = self._beats.after(self._beat_seconds, self)
         if self._task is None and not self._held and self._hub.closing is None and self._outlet.idle:
             self._subscription.skip(self._reader.position)
-            if said := self._heartbeat():
-                self._outlet.put(said)
-                self._lane.bytes += len(said)
+            if data := self._heartbeat():
+                self._outlet.put(data)
+                self._lane.bytes += len(data)
         else:
             self._beat_due = True
             self._reader.ring()
 
     def _heartbeat(self) -> bytes:
-        form, view = self._translation.form, self._hub.view()
-
-        def make() -> bytes:
-            return self._translation.signal(self._subscription.heartbeat(view))
-
-        if form is None or self._subscription.cursor.seq != view.tail:
-            return make()
-        return self._hub.at_tail(form, make)
-
-    def _beat_seconds(self) -> float:
-        return self._subscription.heartbeat_seconds * random.uniform(0.8, 1.2)
+        form, view = self._form, self._hub.view()
+        shared = self._hub.at_tail if form is not None and self._subscription.position == view.tail else {}
+        data = shared.get(form)
+        if data is None:
+            data = shared[form] = self._wrapped(self._translation.signal(self._subscription.heartbeat(view)))
+        return data
 
 
 def retry_milliseconds() -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from pulsetrain.model.errors import BadRequest, TooLarge
 from pulsetrain.model.records import Batch
@@ -22,27 +22,34 @@ _DECODE = {
 }
 
 
-async def post_records(request: Request) -> Response:
-    known_parameters(request, ())
-    batch = _decode(request, await _body(request))
-    accepted = await services(request).ingest.records(request.path_params["id"], bearer(request.headers), batch)
-    return Json(accepted)
+class Records:
+    """The endpoint; pure ASGI, because each event comes this way."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        known_parameters(request, ())
+        batch = _decode(request, await _body(request))
+        accepted = await services(request).ingest.records(request.path_params["id"], bearer(request.headers), batch)
+        await Json(accepted)(scope, receive, send)
 
 
 async def _body(request: Request) -> bytes:
     """The whole body. Raises TooLarge before more than the limit is in memory."""
-    too_large = TooLarge(f"The body is larger than {MAX_BODY} bytes.", hint="Send the records in smaller batches.")
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > MAX_BODY:
-        raise too_large
+        raise _too_large()
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_BODY:
-            raise too_large
+            raise _too_large()
     return b"".join(chunks)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body is larger than {MAX_BODY} bytes.", hint="Send the records in smaller batches.")
 
 
 def _decode(request: Request, body: bytes) -> Batch:
@@ -56,4 +63,4 @@ def _decode(request: Request, body: bytes) -> Batch:
         raise BadRequest(f"The body is not a batch of records: {problem}.") from None
 
 
-routes: list[BaseRoute] = [Route("/api/runs/{id}/records", post_records, methods=["POST"])]
+routes: list[BaseRoute] = [Route("/api/runs/{id}/records", Records(), methods=["POST"])]

@@ -14,6 +14,7 @@ from pulsetrain.core.tokens import is_loopback
 from pulsetrain.model.errors import BadRequest, Forbidden
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OF_BROWSERS = frozenset({"origin", "referer", "sec-fetch-site", "sec-fetch-mode"})
 _WILDCARDS = frozenset({"", "0.0.0.0", "::", "*"})
 _REMOTE = "See docs/how-to/remote-access.md."
 
@@ -70,6 +71,8 @@ def check_origin(
     browser says that one asks, so that no foreign page can hold streams open here. `allowed` are the origins of pages
     that whoever started the server lets in.
     """
+    if _OF_BROWSERS.isdisjoint(headers):
+        return
     if headers.get("origin", "").lower() in allowed:
         return
     site = headers.get("sec-fetch-site", "none")

@@ -25,7 +25,7 @@ _FRAMES, _FRAMES_SECONDS = 100, 10.0
 class Outlet(asyncio.Protocol):
     """Where the bytes of a stream go. Whole frames of one stream, or of several, one after the other."""
 
-    __slots__ = ("_file", "_lost", "_room", "transport")
+    __slots__ = ("_file", "_lost", "_over", "_room", "transport")
 
     transport: asyncio.Transport
 
@@ -33,6 +33,8 @@ class Outlet(asyncio.Protocol):
         """`lost` is called when the connection is gone, whoever ended it."""
         self._lost = lost
         self._file = -1
+        self._over = False
+        """Whether this side has said its last word."""
         self._room: asyncio.Future[None] | None = None
         """Set while the buffer is full; done when there is room again."""
 
@@ -44,11 +46,11 @@ class Outlet(asyncio.Protocol):
     @property
     def idle(self) -> bool:
         """Whether all that was written has left, so that `put` may be called."""
-        return self._room is None and self.transport.get_write_buffer_size() == 0 and not self.transport.is_closing()
+        transport = self.transport
+        return not (self._over or self._room or transport.get_write_buffer_size() or transport.is_closing())
 
-    def put(self, body: bytes) -> None:
-        """Write at once; only while `idle`. Readers who are given the same bytes in turn share what is made of them."""
-        data = self._wrapped(body)
+    def put(self, data: bytes) -> None:
+        """Write what is `wrapped` at once; only while `idle`."""
         # Straight to the socket: the loop would send to the first of a thousand readers after it has queued for the
         # last. As long as the transport is not closing, the file is its own.
         try:
@@ -61,12 +63,12 @@ class Outlet(asyncio.Protocol):
     async def write(self, body: bytes) -> None:
         """Write, and return as soon as there is room for more."""
         if not self.transport.is_closing():
-            self.transport.write(self._wrapped(body))
+            self.transport.write(self.wrapped(body))
         while self._room is not None:
             await asyncio.shield(self._room)
 
-    def _wrapped(self, body: bytes) -> bytes:
-        """`body` as it goes over the wire."""
+    def wrapped(self, body: bytes) -> bytes:
+        """`body` as it goes over the wire. Readers who are given the same bytes in turn share what is made of them."""
         return body
 
     def pause_writing(self) -> None:
@@ -91,7 +93,7 @@ class Chunks(Outlet):
 
     __slots__ = ()
 
-    def _wrapped(self, body: bytes) -> bytes:
+    def wrapped(self, body: bytes) -> bytes:
         return _shared_chunk(body)
 
     def finish(self) -> None:
@@ -156,10 +158,6 @@ class Messages(Outlet):
         """Whether messages may be sent."""
         return self._connection.close_sent is None and not self.transport.is_closing()
 
-    @property
-    def idle(self) -> bool:
-        return super().idle and self._connection.close_sent is None
-
     def say(self, frame: bytes) -> None:
         """Write a frame behind what waits, if messages may be sent."""
         if self.open:
@@ -188,6 +186,7 @@ class Messages(Outlet):
             self.transport.close()
 
     def _flush(self) -> None:
+        self._over = self._connection.close_sent is not None
         if said := b"".join(self._connection.data_to_send()):
             self.transport.write(said)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -115,7 +116,8 @@ class Connection:
         self._lane.connections += 1
         self._stay = hub.goodbye(lambda: self._bye(hub.closing or "restart"))
         self._moved_at, self._unread = 0.0, 0
-        self._beat_slot = hub.beats.after(PING_SECONDS, self._look)
+        # Spread: else all who came back after a restart would be pinged within the same seconds for ever.
+        self._beat_slot = hub.beats.after(PING_SECONDS * random.uniform(0.5, 1), self)
 
     def begin(self, first: Reading | None, wishes: Wishes) -> None:
         """Say the first words."""
@@ -141,7 +143,7 @@ class Connection:
     def lost(self) -> None:
         """The connection is gone."""
         self._stay()
-        self._hub.beats.cancel(self._beat_slot, self._look)
+        self._hub.beats.cancel(self._beat_slot, self)
         self._lane.connections -= 1
         for delivery in list(self._deliveries.values()):
             delivery.leave()
@@ -264,7 +266,7 @@ class Connection:
             return
         self._outlet.say(message_frame(encode(self._format, message), binary=self._format == "msgpack"))
 
-    def _look(self) -> None:
+    def beat(self) -> None:
         """Tell a client that is there, however quiet, from one that is gone behind a proxy that is not."""
         unread = unread_bytes(self._outlet.transport)
         if unread and unread != self._unread:
@@ -277,4 +279,4 @@ class Connection:
         if quiet >= 0.9 * PING_SECONDS:
             self._outlet.say(PING)
         self._unread = unread_bytes(self._outlet.transport)
-        self._beat_slot = self._hub.beats.after(PING_SECONDS, self._look)
+        self._beat_slot = self._hub.beats.after(PING_SECONDS, self)

@@ -124,14 +124,15 @@ class Subscription:
         self._generation = view.generation
         self._live = False
         self._replay_to = view.tail
-        self._position, self._refused = _place(view, start)
+        self.position, self._refused = _place(view, start)
+        """The seq of `cursor`."""
         cursor = None if self._refused is not None else str(self.cursor)
         self._hello: Hello | None = Hello(cursor, view.tail, view.oldest, view.generation, heartbeat_seconds, version)
 
     @property
     def cursor(self) -> Cursor:
         """All that the reader asked for up to here has been handed to it."""
-        return Cursor(self._generation, self._position)
+        return Cursor(self._generation, self.position)
 
     @property
     def refused(self) -> ResetReason | None:
@@ -145,12 +146,12 @@ class Subscription:
             return hello
         if refused := self._refusal(view):
             return self._reset(refused, view)
-        if self._position < view.tail:
-            return Fetch(self._position, self.filter)
-        if not self._live and self._position >= self._replay_to:
+        if self.position < view.tail:
+            return Fetch(self.position, self.filter)
+        if not self._live and self.position >= self._replay_to:
             self._live = True
             return Live(str(self.cursor))
-        return Wait(self._position)
+        return Wait(self.position)
 
     def take(self, page: Page, view: View) -> Page | None:
         """Accept the page of the last `Fetch`; its events are the reader's now.
@@ -160,35 +161,35 @@ class Subscription:
         """
         if self._refusal(view):
             return None
-        if page.upto < self._position or (page.events and page.events[0].seq <= self._position):
-            raise ValueError(f"The page up to {page.upto} does not follow position {self._position}.")
-        self._position = page.upto
+        if page.upto < self.position or (page.events and page.events[0].seq <= self.position):
+            raise ValueError(f"The page up to {page.upto} does not follow position {self.position}.")
+        self.position = page.upto
         return page
 
     def skip(self, upto: int) -> None:
         """Somebody has looked at all events up to `upto` and found none that this reader wants."""
-        self._position = max(self._position, upto)
+        self.position = max(self.position, upto)
 
     def heartbeat(self, view: View) -> Heartbeat:
         """A sign of life that also carries a filtered reader's cursor on."""
-        return Heartbeat(str(self.cursor), max(view.tail, self._position))
+        return Heartbeat(str(self.cursor), max(view.tail, self.position))
 
     def _refusal(self, view: View) -> ResetReason | None:
         if self._refused is not None:
             return self._refused
         if view.generation != self._generation:
             return "generation"
-        return "trimmed" if self._position < view.oldest - 1 else None
+        return "trimmed" if self.position < view.oldest - 1 else None
 
     def _reset(self, reason: ResetReason, view: View) -> Reset:
         if view.generation != self._generation:
             self._generation, self._replay_to = view.generation, 0
         # What is announced may lag behind what was durable at the start, and behind what retention has taken; a
         # position before `oldest` would be the next reset.
-        self._position = self._replay_to = max(view.tail, view.oldest - 1, self._replay_to)
+        self.position = self._replay_to = max(view.tail, view.oldest - 1, self._replay_to)
         self._live, self._refused = False, None
         snapshot = f"/api/runs/{next(iter(self.filter.runs))}" if len(self.filter.runs) == 1 else "/api/runs"
-        return Reset(reason, str(self.cursor), self._position, view.oldest, snapshot)
+        return Reset(reason, str(self.cursor), self.position, view.oldest, snapshot)
 
 
 def _place(view: View, start: str | None) -> tuple[int, ResetReason | None]:
