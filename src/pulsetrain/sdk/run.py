@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from pulsetrain.model.errors import BadParameters
-from pulsetrain.model.watchdogs import checked
 
 from . import attach
 from .artifacts import keep
@@ -110,6 +109,8 @@ def _attached(
 
 def _watchdogs(wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]] | None:
     """Those of every run where the server would refuse these: a slip here must not cost the whole record."""
+    from pulsetrain.model.watchdogs import checked
+
     try:
         return checked(wanted)
     except BadParameters as problem:
