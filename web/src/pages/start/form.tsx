@@ -16,7 +16,9 @@ export function StartForm({ dataset }: { dataset: Dataset | null }): ReactNode {
   const search = useSearch({ from: "/" });
   const navigate = useNavigate({ from: "/" });
   const all = trainers.data ?? [];
-  const trainer = all.find((each) => each.name === search.trainer) ?? all.find((each) => each.available) ?? all[0];
+  // Examples for language are for the trainer that takes nothing else.
+  const fits = dataset?.task === "nlu" ? all.find((each) => each.available && each.data === "jsonl") : undefined;
+  const trainer = all.find((each) => each.name === search.trainer) ?? fits ?? all.find((each) => each.available) ?? all[0];
   return (
     <section className="panel form" aria-label="Start form">
       {trainers.isError && (
