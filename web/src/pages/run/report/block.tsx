@@ -1,5 +1,5 @@
 /** One block of a report: its plot, and the same numbers as a table for who cannot or will not read a plot. */
-import { Component, type ReactNode } from "react";
+import { Component, useState, type ReactNode } from "react";
 import { measured } from "../../../format.ts";
 import { BarsPlot } from "./bars.tsx";
 import { Cells, type Sheet } from "./cells.tsx";
@@ -8,7 +8,6 @@ import { HistogramPlot, LinesPlot, ScatterPlot } from "./plots.tsx";
 import { MatrixPlot } from "./matrix.tsx";
 
 export function BlockPanel({ block, wide }: { block: Block; wide: boolean }): ReactNode {
-  const sheet = sheetOf(block);
   return (
     <section className="panel block" data-wide={wide} data-testid={`block-${block.kind}`} aria-label={block.title}>
       <header>
@@ -19,14 +18,24 @@ export function BlockPanel({ block, wide }: { block: Block; wide: boolean }): Re
         <Unreadable what={block.kind}>
           <Plot block={block} />
         </Unreadable>
-        {sheet && (
-          <details className="as-table">
-            <summary>As a table</summary>
-            <Cells sheet={sheet} />
-          </details>
-        )}
+        <AsTable block={block} />
       </div>
     </section>
+  );
+}
+
+const PLOTS: ReadonlySet<string> = new Set(["bars", "lines", "matrix", "scatter", "histogram"]);
+
+/** The table is made when somebody opens it: a matrix of 50 classes has 2,500 cells. */
+function AsTable({ block }: { block: Block }): ReactNode {
+  const [open, setOpen] = useState(false);
+  const sheet = open ? sheetOf(block) : null;
+  if (!PLOTS.has(block.kind)) return null;
+  return (
+    <details className="as-table" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>As a table</summary>
+      {sheet && <Cells sheet={sheet} />}
+    </details>
   );
 }
 

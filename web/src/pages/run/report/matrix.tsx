@@ -24,9 +24,9 @@ export function MatrixPlot({ block }: { block: MatrixBlock }): ReactNode {
           <thead>
             {(block.row_title || block.column_title) && (
               <tr>
-                <td className="corner faint">{block.row_title} ↓</td>
+                <td className="corner faint">{block.row_title && `${block.row_title} ↓`}</td>
                 <th className="faint" colSpan={block.columns.length} scope="colgroup">
-                  {block.column_title} →
+                  {block.column_title && `${block.column_title} →`}
                 </th>
               </tr>
             )}

@@ -9,6 +9,7 @@ type Line = LinesBlock["series"][number];
 
 export function LinesPlot({ block }: { block: LinesBlock }): ReactNode {
   const [at, setAt] = useState<number | null>(null);
+  if (block.series.every((line) => line.y.every((value) => value === null))) return <p className="faint">There are no points to draw.</p>;
   const x = extent(block.series.flatMap((line) => line.x));
   const y = padded(...extent(block.series.flatMap((line) => line.y)));
   const name = `${block.title}: ${block.series.map((line) => line.name).join(", ")}`;
@@ -19,6 +20,7 @@ export function LinesPlot({ block }: { block: LinesBlock }): ReactNode {
         {(plot) => (
           <>
             {at !== null && at >= x[0] && at <= x[1] && <line className="crosshair" x1={plot.x(at)} x2={plot.x(at)} y1={plot.y(y[1])} y2={plot.y(y[0])} />}
+            {block.series.flatMap((line, index) => alone(line).map((each) => <circle key={`${index} ${each}`} cx={plot.x(line.x[each]!)} cy={plot.y(line.y[each]!)} r={3} fill={colour(index)} />))}
             {block.series.map((line, index) => (
               <path key={index} className={line.dashed ? "line reference" : "line"} d={path(line, plot)} stroke={colour(index)} strokeDasharray={dash(line, index)} />
             ))}
@@ -47,6 +49,12 @@ function path(line: Line, { x, y }: Plotted): string {
     }
   });
   return drawn;
+}
+
+/** Points with no neighbour to draw a line to. */
+function alone({ x, y }: Line): number[] {
+  const there = (index: number) => typeof y[index] === "number";
+  return x.flatMap((_, index) => (there(index) && !there(index - 1) && !there(index + 1) ? [index] : []));
 }
 
 function nearest(line: Line, at: number): number | null {
