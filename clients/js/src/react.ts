@@ -18,8 +18,23 @@ import type { Connection, Transport } from "./sources/source.ts";
 import type { Event, Run } from "./types.ts";
 
 /** All that folds into a run but its log lines, which are many. */
-const OF_RUNS = ["created", "status", "lease", "queue", "stage", "progress", "metrics", "controls", "table", "result", "artifact", "system"];
-const TYPES = [...OF_RUNS.map((name) => `run.${name}`), "alert", "command.*", "dataset.*"];
+const TYPES = [
+  "alert",
+  "command.*",
+  "dataset.*",
+  "run.artifact",
+  "run.controls",
+  "run.created",
+  "run.lease",
+  "run.metrics",
+  "run.progress",
+  "run.queue",
+  "run.result",
+  "run.stage",
+  "run.status",
+  "run.system",
+  "run.table",
+];
 
 export interface FollowOptions extends Partial<Omit<RoomOptions, "parts" | "run" | "until">> {
   /** How many of the newest runs to begin with. */
@@ -117,21 +132,24 @@ function useStanding(room: Room, handlers: ConnectionHandlers, onEvent: (event: 
     const onConnection = (connection: Connection) => {
       const { onConnected, onDisconnected, onError } = latest.current;
       const { state, error } = connection as { state: string; error?: ApiError | null };
-      const was = connected;
-      connected = state === "live";
-      if (connected && !was) onConnected?.();
-      if (was && !connected) onDisconnected?.(connection);
+      const live = state === "live";
+      if (live !== connected) {
+        connected = live;
+        if (live) onConnected?.();
+        else onDisconnected?.(connection);
+      }
       if (error) onError?.(error);
     };
     onConnection(room.connection);
     return room.listen({ onConnection, onEvent: (event) => latest.current.onEvent(event) });
   }, [room]);
   const { connection } = room;
+  const { attempt = 0, transport = null } = connection as { attempt?: number; transport?: Transport };
   return {
     isConnected: connection.state === "live",
-    reconnectAttempts: "attempt" in connection ? connection.attempt : 0,
+    reconnectAttempts: attempt,
     connection,
-    transport: "transport" in connection ? connection.transport : null,
+    transport,
     isLoading: !room.loaded,
     retryNow: room.retryNow,
   };
