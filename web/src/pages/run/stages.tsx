@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { useNow } from "../../app/clock.ts";
 import { duration, ms, percent, UNKNOWN } from "../../format.ts";
 import { Bar } from "../../parts/bar.tsx";
+import "./stages.css";
 
 const ICONS = { pending: Circle, running: CircleDot, done: Check, failed: X, stopped: Square, lost: X } as const;
 const TONES = { pending: "still", running: "", done: "ok", failed: "danger", stopped: "still", lost: "danger" } as const;
