@@ -1,8 +1,7 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./app/shell.tsx";
 import { Missing } from "./pages/missing.tsx";
 import { RunsPage } from "./pages/runs.tsx";
-import { StartPage } from "./pages/start/page.tsx";
 import { Crash } from "./parts/crash.tsx";
 
 const text = (value: unknown): string | undefined =>
@@ -13,6 +12,8 @@ export interface StartSearch {
   data?: string | undefined;
   view?: "rows" | "plot" | undefined;
   trainer?: string | undefined;
+  /** The run that the new one shall be like. */
+  clone?: string | undefined;
 }
 
 export interface RunsSearch {
@@ -37,12 +38,23 @@ const root = createRootRoute({ component: Shell, notFoundComponent: () => <Missi
 const start = createRoute({
   getParentRoute: () => root,
   path: "/",
-  component: StartPage,
+  component: lazyRouteComponent(() => import("./pages/start/page.tsx"), "StartPage"),
   validateSearch: (search: Record<string, unknown>): StartSearch => ({
     data: text(search["data"]),
     view: oneOf(search["view"], "rows", "plot"),
     trainer: text(search["trainer"]),
+    clone: text(search["clone"]),
   }),
+});
+
+/** The start page by its name, as links from elsewhere may have it. */
+const named = createRoute({
+  getParentRoute: () => root,
+  path: "/start",
+  validateSearch: (search: Record<string, unknown>): StartSearch => search,
+  beforeLoad: ({ search }) => {
+    throw redirect({ to: "/", search, replace: true });
+  },
 });
 
 const runs = createRoute({
@@ -106,7 +118,7 @@ const models = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([start, runs, run, data, dataset, models]),
+  routeTree: root.addChildren([start, named, runs, run, data, dataset, models]),
   defaultPreload: "intent",
   scrollRestoration: true,
 });

@@ -1,5 +1,5 @@
 /** What the page asks for once and keeps: sessions, data sets, previews, trainers, models. */
-import { ApiError, call, type RowProblem } from "pulsetrain";
+import { ApiError, call, type Resources, type RowProblem } from "pulsetrain";
 import { QueryClient, useQuery } from "@tanstack/react-query";
 import { server } from "./server.ts";
 
@@ -76,15 +76,23 @@ export interface Property {
   "x-lines"?: boolean;
 }
 
+/** The part of JSON Schema that a form is made from. */
+export interface Schema {
+  properties?: Record<string, Property>;
+  required?: string[];
+}
+
 export interface Trainer {
   name: string;
   title: string;
   summary: string;
   data: "csv" | "jsonl" | "table" | null;
   stages: string[];
-  parameters: { properties?: Record<string, Property>; required?: string[] };
+  parameters: Schema;
   available: boolean;
   problem: string | null;
+  /** What its runs take of the machine, unless they are started with something else. */
+  resources: Resources;
 }
 
 export interface Model {
