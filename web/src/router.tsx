@@ -111,10 +111,18 @@ const dataset = createRoute({
   }),
 });
 
+export interface ModelsSearch {
+  /** The model that is looked at. */
+  model?: string | undefined;
+  /** Ids of those that stand side by side, with commas between. */
+  compare?: string | undefined;
+}
+
 const models = createRoute({
   getParentRoute: () => root,
   path: "/models",
-  component: lazyRouteComponent(() => import("./pages/models.tsx"), "ModelsPage"),
+  component: lazyRouteComponent(() => import("./pages/models/page.tsx"), "ModelsPage"),
+  validateSearch: (search: Record<string, unknown>): ModelsSearch => ({ model: text(search["model"]), compare: text(search["compare"]) }),
 });
 
 export const router = createRouter({

@@ -1,4 +1,4 @@
-/** What the page asks for once and keeps: sessions, data sets, previews, trainers, models. */
+/** What the page asks for once and keeps: sessions, data sets, previews, trainers. */
 import { ApiError, call, type Resources, type RowProblem } from "pulsetrain";
 import { QueryClient, useQuery } from "@tanstack/react-query";
 import { server } from "./server.ts";
@@ -71,7 +71,8 @@ export interface Property {
   maximum?: number;
   exclusiveMinimum?: number;
   exclusiveMaximum?: number;
-  enum?: (string | number)[];
+  enum?: (string | number | null)[];
+  examples?: unknown[];
   "x-advanced"?: boolean;
   "x-lines"?: boolean;
 }
@@ -93,18 +94,6 @@ export interface Trainer {
   problem: string | null;
   /** What its runs take of the machine, unless they are started with something else. */
   resources: Resources;
-}
-
-export interface Model {
-  name: string;
-  epoch: number | null;
-  loss: number | null;
-  date: string;
-  run: string;
-  artifact: string;
-  size: number;
-  trainer: string | null;
-  dataset: string | null;
 }
 
 export interface Session {
@@ -146,9 +135,6 @@ export const useTrainers = () =>
     queryKey: ["trainers"],
     queryFn: async ({ signal }) => (await get<{ trainers: Trainer[] }>("/api/trainers", signal)).trainers,
   });
-
-export const useModels = () =>
-  useQuery({ queryKey: ["models"], queryFn: ({ signal }) => get<Model[]>("/api/models", signal) });
 
 /** What went wrong, and what to do, in the server's own words. */
 export function explain(error: unknown): { message: string; hint: string } {

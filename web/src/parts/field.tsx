@@ -30,7 +30,7 @@ export function FieldInput({ field, text, onText, offered }: FieldProps): ReactN
       </div>
     );
   }
-  const choices = kind === "choice" ? property.enum!.map(String) : kind === "boolean" ? ["true", "false"] : null;
+  const choices = kind === "choice" ? property.enum!.filter((each) => each !== null).map(String) : kind === "boolean" ? ["true", "false"] : null;
   const typed = { ...shared, className: "input", autoComplete: "off", placeholder: field.required ? "" : "Not set", value: text };
   return (
     <div className={kind === "text" ? "field" : "field short"}>
