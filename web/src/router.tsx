@@ -125,8 +125,14 @@ const models = createRoute({
   validateSearch: (search: Record<string, unknown>): ModelsSearch => ({ model: text(search["model"]), compare: text(search["compare"]) }),
 });
 
+const queue = createRoute({
+  getParentRoute: () => root,
+  path: "/queue",
+  component: lazyRouteComponent(() => import("./pages/queue/page.tsx"), "QueuePage"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([start, named, runs, run, data, dataset, models]),
+  routeTree: root.addChildren([start, named, runs, run, data, dataset, models, queue]),
   defaultPreload: "intent",
   scrollRestoration: true,
 });
