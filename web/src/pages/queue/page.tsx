@@ -62,7 +62,7 @@ function Room({ machine, running }: { machine: Machine; running: Holding[] }): R
     <section className="panel room" aria-label="The machine">
       <Share name="Slots" used={working.length} of={machine.slots} text={`${working.length} of ${machine.slots}`} />
       <Share name="Cores" used={cores} of={machine.cores} text={`${count2(cores)} of ${count2(machine.cores)}`} />
-      <Share name="Memory asked for" used={memory} of={machine.memory_bytes} text={`${bytes(memory)} of ${bytes(machine.memory_bytes)}`} />
+      <Share name="Memory asked for" used={memory} of={machine.memory_bytes} text={`${memory === 0 ? "none" : bytes(memory)} of ${bytes(machine.memory_bytes)}`} />
       {machine.gpus.length > 0 && <Share name="GPUs" used={gpus} of={machine.gpus.length} text={`${gpus} of ${machine.gpus.length}`} />}
     </section>
   );

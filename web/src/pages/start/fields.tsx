@@ -11,6 +11,7 @@ import { FieldInput } from "../../parts/field.tsx";
 import { Problem } from "../../parts/problem.tsx";
 import { changesOf, fieldsOf, parametersOf, wrongWith, type Draft, type Field } from "../../parts/schema.ts";
 import { takes } from "./choice.ts";
+import { Fold } from "./fold.tsx";
 import { PLAN, wishesOf, wrongOf, type Plan } from "./plan.ts";
 import { When } from "./when.tsx";
 
@@ -64,10 +65,9 @@ export function Fields({ trainer, dataset, like }: FieldsProps): ReactNode {
         </div>
       )}
       {advanced.length > 0 && (
-        <details className="advanced" open={advanced.includes(wrong!) || undefined} data-testid="advanced">
-          <summary>Advanced ({advanced.length})</summary>
-          <div className="fields-in">{advanced.map(show)}</div>
-        </details>
+        <Fold title={`Advanced (${advanced.length})`} urgent={advanced.includes(wrong!)} testid="advanced">
+          {advanced.map(show)}
+        </Fold>
       )}
       {trainer.available && <When trainer={trainer} plan={plan} onPlan={setPlan} />}
       {trainer.problem && (

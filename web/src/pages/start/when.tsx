@@ -2,6 +2,7 @@ import { useId, type ReactNode } from "react";
 import type { Trainer } from "../../app/queries.ts";
 import { useMachine } from "../../app/queue.ts";
 import { bytes, counted, label } from "../../format.ts";
+import { Fold } from "./fold.tsx";
 import { ACTIONS, wrongIn, wrongOf, type Plan } from "./plan.ts";
 
 interface WhenProps {
@@ -17,27 +18,24 @@ export function When({ trainer, plan, onPlan }: WhenProps): ReactNode {
   const { cores, memory_bytes: memory, gpus } = trainer.resources;
   const has = machine ? `This machine has ${counted(machine.cores, "core")} and ${bytes(machine.memory_bytes)}.` : "";
   return (
-    <details className="advanced" open={wrongOf(plan) !== null || undefined} data-testid="when">
-      <summary>When and where</summary>
-      <div className="fields-in">
-        <Entry plan={plan} name="priority" title="Priority" hint="0" help="Higher goes first." onText={(priority) => set({ priority })} />
-        <Entry plan={plan} name="retries" title="Retries" hint="0" help="Tried again after a crash." onText={(retries) => set({ retries })} />
-        <Entry plan={plan} name="cores" title="Cores" hint={String(cores)} onText={(text) => set({ cores: text })} />
-        <Entry plan={plan} name="memory" title="Memory in GB" hint={memory === null ? "Any" : String(memory / 1e9)} onText={(text) => set({ memory: text })} />
-        {((machine?.gpus.length ?? 0) > 0 || plan.gpus !== "") && (
-          <Entry
-            plan={plan}
-            name="gpus"
-            title="GPUs"
-            hint={String(gpus)}
-            help={`How many, or which: ${machine?.gpus.map(({ index, name }) => `#${index} ${name}`).join(", ") ?? ""}`}
-            onText={(text) => set({ gpus: text })}
-          />
-        )}
-        {has && <p className="faint wide">{has} A run waits until what it takes is free.</p>}
-        <Watchdogs plan={plan} set={set} />
-      </div>
-    </details>
+    <Fold title="When and where" urgent={wrongOf(plan) !== null} testid="when">
+      <Entry plan={plan} name="priority" title="Priority" hint="0" help="Higher goes first." onText={(priority) => set({ priority })} />
+      <Entry plan={plan} name="retries" title="Retries" hint="0" help="Tried again after a crash." onText={(retries) => set({ retries })} />
+      <Entry plan={plan} name="cores" title="Cores" hint={String(cores)} onText={(text) => set({ cores: text })} />
+      <Entry plan={plan} name="memory" title="Memory in GB" hint={memory === null ? "Any" : String(memory / 1e9)} onText={(text) => set({ memory: text })} />
+      {((machine?.gpus.length ?? 0) > 0 || plan.gpus !== "") && (
+        <Entry
+          plan={plan}
+          name="gpus"
+          title="GPUs"
+          hint={String(gpus)}
+          help={`How many, or which: ${machine?.gpus.map(({ index, name }) => `#${index} ${name}`).join(", ") ?? ""}`}
+          onText={(text) => set({ gpus: text })}
+        />
+      )}
+      {has && <p className="faint wide">{has} A run waits until what it takes is free.</p>}
+      <Watchdogs plan={plan} set={set} />
+    </Fold>
   );
 }
 
