@@ -81,7 +81,7 @@ function ControlRow({ control, run, open }: RowProps & { control: Control }): Re
         </label>
         {(changed || asked !== undefined) && <span className="now">now {valueText(control.value)}</span>}
       </div>
-      <div className="row field">
+      <div className="row setting">
         <Field id={id} control={control} text={draft ?? now} onText={setDraft} invalid={problem !== undefined} describedBy={`${id}-told`} />
         {changed && (
           <>
@@ -256,7 +256,7 @@ function NoteRow({ run, open }: RowProps): ReactNode {
         setText("");
       }}
     >
-      <div className="row field">
+      <div className="row setting">
         <input
           className="input grow"
           placeholder="A note at this step"
