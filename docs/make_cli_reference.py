@@ -23,8 +23,17 @@ def page(text: str) -> str:
     after = rest.split(END)[1]
     group: Any = typer.main.get_command(app)
     context = typer.Context(group, info_name="pulsetrain")
-    sections = [_section(name, group.get_command(context, name)) for name in group.list_commands(context)]
+    sections = [section for name in group.list_commands(context) for section in _sections(name, group, context)]
     return before + BEGIN + "\n\n" + "\n".join(sections) + "\n" + END + after
+
+
+def _sections(name: str, group: Any, context: Any) -> list[str]:
+    """That of a command, or those of the commands that it has of its own."""
+    command = group.get_command(context, name)
+    if not hasattr(command, "commands"):
+        return [_section(name, command)]
+    head = f"### pulsetrain {name}\n\n{command.help}\n"
+    return [head, *(_section(f"{name} {one}", command.commands[one]) for one in command.commands)]
 
 
 def _section(name: str, command: Any) -> str:

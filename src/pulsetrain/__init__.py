@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from .sdk.answers import Refused as Refused
     from .sdk.answers import Unreachable as Unreachable
     from .sdk.async_client import AsyncClient as AsyncClient
+    from .sdk.begin import init as init
     from .sdk.client import Client as Client
     from .sdk.run import Run as Run
-    from .sdk.run import init as init
     from .trainers.registry import trainer as trainer
     from .wire.event_data import Alert as Alert
     from .wire.event_data import CommandApplied as CommandApplied
@@ -100,7 +100,7 @@ _HOMES = {
     "Refused": "pulsetrain.sdk.answers",
     "Run": "pulsetrain.sdk.run",
     "Unreachable": "pulsetrain.sdk.answers",
-    "init": "pulsetrain.sdk.run",
+    "init": "pulsetrain.sdk.begin",
     "trainer": "pulsetrain.trainers.registry",
 }
 """Where a name comes from; the others are what events hold."""

@@ -21,7 +21,9 @@ from pulsetrain.core.host import Host
 from pulsetrain.core.hub import Hub
 from pulsetrain.core.ingest import Ingest
 from pulsetrain.core.leases import Leases
+from pulsetrain.core.line import Line
 from pulsetrain.core.models import Models
+from pulsetrain.core.repeats import Repeats
 from pulsetrain.core.runs import Runs
 from pulsetrain.core.settings import Settings
 from pulsetrain.core.tokens import Tokens
@@ -30,6 +32,7 @@ from pulsetrain.http.app import make_app
 from pulsetrain.http.services import Services
 from pulsetrain.http.transport import RequestProtocol
 from pulsetrain.model.events import NewEvent
+from pulsetrain.model.queue import Grant, Machine
 from pulsetrain.model.trainers import Trainer
 
 PATIENCE = 60.0
@@ -79,6 +82,7 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
     )
     artifacts = Artifacts(folder / "runs", 1 << 20)
     models = Models(folder / "models", log, artifacts, trainers, clock)
+    runs = Runs(log, trainers, chosen=datasets.chosen)
     parts = Services(
         settings=settings,
         clock=clock,
@@ -86,7 +90,9 @@ async def site(folder: Path, *, upload_limit: int, samples: bool) -> AsyncIterat
         hub=Hub(log),
         ingest=Ingest(log, seen=leases.seen),
         leases=leases,
-        runs=Runs(log, trainers),
+        runs=runs,
+        line=Line(log, clock, Machine(cores=2, memory_bytes=2**30), granted=lambda run: Grant(1)),
+        repeats=Repeats(log, runs),
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,

@@ -241,7 +241,10 @@ def test_a_run_waits_is_moved_cloned_and_tried_again(tmp_path: Path, table: Path
         busy = _start(server, table, "--outcome", "wait", "--name", "busy")
         eventually(lambda: server.run(busy["id"])["metrics"], "the first numbers")
         _start(server, table, "--name", "one", "--retries", "2")
-        two = _start(server, table, "--name", "two", "--priority", "-3", "--cores", "2", "--memory", "1G")
+        two = _start(
+            server, table, "--name", "two", "--priority", "-3", "--cores", "2", "--memory", "1G", "--watch", "nan:stop"
+        )
+        assert two["watchdogs"] == [{"kind": "nan", "action": "stop", "metric": None}]
         assert (two["priority"], two["resources"]["cores"], two["resources"]["memory_bytes"]) == (-3, 2, 2**30)
         assert [one["name"] for one in _json(server, "queue")["waiting"]] == ["one", "two"]
         shown = _run(server, "queue", "two", "--before", "one")

@@ -24,6 +24,10 @@ def test_a_run_is_stopped_gone_on_with_and_asked(start_server: StartServer) -> N
 
     first = server.post("/api/runs", json=whole)["run"]["id"]
     server.events(first, lambda event: event["type"] == "run.metrics" and "loss" in event["data"]["values"])
+    steered = {"command": "set", "arguments": {"name": "learning_rate", "value": 1e-4}}
+    server.post(f"/api/runs/{first}/commands", json=steered)
+    applied = server.events(first, lambda event: event["type"] == "command.applied")[-1]["data"]
+    assert applied["details"] == {"name": "learning_rate", "value": 1e-4, "previous": 2e-3}, "it was left empty"
     server.post(f"/api/runs/{first}/stop", json={"grace_seconds": PATIENCE})
     stopped = server.ended(first)
     assert stopped["state"] == "stopped", stopped

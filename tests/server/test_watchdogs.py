@@ -67,6 +67,21 @@ def test_without_a_word_every_run_is_warned_of_nan_and_goes_on(server: LiveServe
     assert [one["kind"] for one in server.run(run)["watchdogs"]] == ["nan", "disk"]
 
 
+def test_a_run_that_its_watchdog_has_paused_lets_others_go_on(start_server: StartServer, tmp_path: Path) -> None:
+    module = tmp_path / "sick.py"
+    module.write_text(TRAINER)
+    server = start_server("--trainers", str(module), "--cores", "2", "--slots", "1", "--stop-runs")
+    paused = start(server, {"values": "1 7"}, [{"kind": "bound", "metric": "loss", "above": 5, "action": "pause"}])
+    waiting = start(server, {"values": "1"}, [])
+    server.events(paused, lambda event: event["type"] == "run.status" and event["data"]["state"] == "paused")
+    server.events(waiting, lambda event: event["type"] == "run.stage")
+    holding = {one["run"] for one in server.get("/api/queue")["running"]}
+    assert holding == {paused, waiting}
+    assert server.run(paused)["state"] == "paused"
+    server.post(f"/api/runs/{paused}/stop")
+    assert server.ended(paused)["state"] == "stopped"
+
+
 def test_a_silent_run_stalls_and_a_talking_one_does_not(server: LiveServer) -> None:
     stalled = [{"kind": "stalled", "minutes": 0.03, "action": "stop"}]
     talking = start(server, {}, stalled)

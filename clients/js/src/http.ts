@@ -1,11 +1,5 @@
 /** The REST side: JSON in, JSON out, and errors that say what is wrong and what to do. */
 
-export interface RowProblem {
-  /** Counted from 1. */
-  row: number;
-  message: string;
-}
-
 export class ApiError extends Error {
   override readonly name = "ApiError";
 
@@ -16,8 +10,6 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly hint: string = "",
-    /** What is wrong with which row, where the error is about the rows of a data set. */
-    readonly problems: readonly RowProblem[] = [],
   ) {
     super(message);
   }
@@ -70,21 +62,20 @@ export function call<T>(
   path: string,
   options: { body?: unknown; signal?: AbortSignal | undefined; headers?: Headers } = {},
 ): Promise<T> {
-  const { body, signal } = options;
-  const more = options.headers ? { headers: { ...options.headers } } : {};
-  if (body === undefined) return get(at, path, signal, { method, ...more });
-  if (typeof FormData !== "undefined" && body instanceof FormData) return get(at, path, signal, { method, body, ...more });
-  const headers = { "Content-Type": "application/json", ...options.headers };
-  return get(at, path, signal, { method, body: JSON.stringify(body), headers });
+  const { body, signal, headers } = options;
+  const plain = body === undefined || (typeof FormData !== "undefined" && body instanceof FormData);
+  return get(at, path, signal, {
+    method,
+    body: plain ? (body as FormData | undefined) ?? null : JSON.stringify(body),
+    headers: { ...(!plain && { "Content-Type": "application/json" }), ...headers },
+  });
 }
 
 /** The error that an answer's body tells, or one that names the status if it tells none. */
 export function errorFrom(status: number, body: string): ApiError {
   try {
-    const { error } = JSON.parse(body) as {
-      error?: { code?: string; message?: string; hint?: string; problems?: RowProblem[] };
-    };
-    if (error?.message) return new ApiError(status, error.code ?? "error", error.message, error.hint ?? "", error.problems ?? []);
+    const { error } = JSON.parse(body) as { error?: { code?: string; message?: string; hint?: string } };
+    if (error?.message) return new ApiError(status, error.code ?? "error", error.message, error.hint ?? "");
   } catch {
     // Not ours: a proxy's page, for instance.
   }

@@ -3,7 +3,7 @@ export * from "./types.ts";
 export { formatCursor, parseCursor, type Cursor } from "./cursor.ts";
 export { fold, foldAll, isActive, isFinal, isNonFinite, mayMove } from "./fold.ts";
 export { backoff } from "./backoff.ts";
-export { ApiError, call, errorFrom, get, headersOf, place, type Fetch, type Headers, type Place, type RowProblem } from "./http.ts";
+export { ApiError, call, errorFrom, get, headersOf, place, type Fetch, type Headers, type Place } from "./http.ts";
 export { documentAttention, type Attention } from "./attention.ts";
 export { EventStream, type StreamOptions } from "./stream.ts";
 export { replay, type ReplayOptions } from "./replay.ts";

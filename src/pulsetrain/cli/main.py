@@ -18,9 +18,10 @@ from .terminal import exit_code_of, print_error
 
 COMMANDS = (
     *("up", "run", "start", "stop", "pause", "resume", "set", "ask", "note", "retry", "clone", "queue"),
-    *("ls", "watch", "logs", "sample", "sync", "exec"),
+    *("ls", "watch", "logs", "data", "sample", "sync", "exec"),
 )
-"""Each is a function in the module of its name (`exec_` in `exec`); `CONTEXT` there holds its context settings."""
+"""Each is a function in the module of its name (`exec_` in `exec`); `CONTEXT` there holds its context settings.
+`GROUP` there is a command with commands of its own."""
 
 
 class LazyCommands(TyperGroup):
@@ -33,6 +34,10 @@ class LazyCommands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"pulsetrain.cli.{cmd_name}")
+        if hasattr(module, "GROUP"):
+            group = typer.main.get_command(module.GROUP)
+            group.name = cmd_name
+            return group
         function = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         single.command(cmd_name, context_settings=getattr(module, "CONTEXT", None))(function)

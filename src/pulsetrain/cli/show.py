@@ -6,7 +6,7 @@ import signal
 from datetime import datetime
 
 from pulsetrain.model.events import unix_time
-from pulsetrain.model.runs import Run
+from pulsetrain.model.runs import Progress, Run
 
 MARKS = {
     "queued": "…",
@@ -90,6 +90,8 @@ def progress(run: Run) -> str:
     known = run.progress
     if known is None:
         return ""
+    if run.state == "queued":
+        return _place(known)
     parts = [] if known.percent is None else [f"{known.percent:.0f} %"]
     if known.epoch is not None:
         parts.append(f"epoch {known.epoch}" + (f"/{known.epochs}" if known.epochs else ""))
@@ -103,6 +105,14 @@ def progress(run: Run) -> str:
         )
     if run.active and known.eta_seconds is not None and known.eta_seconds >= 0.5:
         parts.append(f"{duration(known.eta_seconds)} left")
+    return " · ".join(parts)
+
+
+def _place(known: Progress) -> str:
+    """Where a waiting run stands, as far as it is known: `number 3 · starts in 40 s`."""
+    parts = [] if known.queue_position is None else [f"number {known.queue_position}"]
+    if known.start_seconds is not None and known.start_seconds >= 0.5:
+        parts.append(f"starts in {duration(known.start_seconds)}")
     return " · ".join(parts)
 
 

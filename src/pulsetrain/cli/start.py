@@ -32,7 +32,7 @@ def start(
     context: typer.Context,
     trainer: Annotated[str | None, typer.Argument(help="What to train, for instance tabular-gan.")] = None,
     data: Annotated[
-        str | None, typer.Option("--data", "-d", help="A CSV file, or the id of a data set that the server has.")
+        str | None, typer.Option("--data", "-d", help="A CSV, JSONL or Parquet file, or the id of a data set.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the run.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="May be given several times.")] = None,

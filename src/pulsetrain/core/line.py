@@ -20,7 +20,6 @@ from pulsetrain.wire.codec import event_from_json
 TOLD = 20
 """Who is further back is not told where it stands: each move of the queue would move all of them."""
 _TYPES = frozenset({"run.created", "run.status", "run.queue", "run.progress"})
-_UNTOLD: dict[str, Any] = {"percent": None, "queue_position": None, "start_seconds": None}
 
 Expected = Callable[[str | None, str | None, dict[str, Any]], float | None]
 """`(trainer, dataset, parameters)` → seconds that such a run takes, where earlier ones tell."""
@@ -206,7 +205,12 @@ class Line:
         gone = [run for run in self._told if run not in now]
         self._told = {run: news.get(run) or self._told[run] for run in now}
         if news or gone:
-            await self._log.append(lambda log: [*_placed(log, news), *_left(log, gone)])
+            left = {run: self._left_of(run) for run in gone}
+            await self._log.append(lambda log: [*_placed(log, news), *_gone(log, left)])
+
+    def _left_of(self, run: str) -> float | None:
+        holder = self.queue.holders.get(run)
+        return None if holder is None else _left_of(holder, self._clock.time())
 
     async def move(self, run: str, wanted: QueueMove) -> Cursor:
         """Give a waiting run another place. Raises RunNotFound, RunNotQueued or BadRequest."""
@@ -290,12 +294,16 @@ def _placed(log: Transaction, places: dict[str, tuple[int, float | None]]) -> It
             yield NewEvent("run.progress", data, run)
 
 
-def _left(log: Transaction, runs: Iterable[str]) -> Iterable[NewEvent]:
-    """Take the place back from those who have none any more, unless they speak of their progress already."""
-    for run in runs:
+def _gone(log: Transaction, runs: dict[str, float | None]) -> Iterable[NewEvent]:
+    """Take the place back from those who have none any more, unless they speak of their progress already.
+
+    A run that was started is told how long it will take, until it knows better.
+    """
+    for run, left in runs.items():
         known = log.run(run)
         if known is not None and known.progress is not None and known.progress.queue_position is not None:
-            yield NewEvent("run.progress", dict(_UNTOLD), run)
+            data = {"percent": None, "eta_seconds": left, "queue_position": None, "start_seconds": None}
+            yield NewEvent("run.progress", data, run)
 
 
 def _held(holder: Holder) -> Resources:

@@ -43,7 +43,7 @@ async def start_training(request: Request) -> Response:
     asked = await read_json(request, _Start)
     parameters = _parameters(asked)
     parts = services(request)
-    await parts.datasets.chosen(asked.data_source, "table")
+    await parts.datasets.get(asked.data_source)
     async with shared(request).starting:
         if await parts.runs.current() is not None:
             return failure(409, "Training already in progress")

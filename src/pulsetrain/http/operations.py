@@ -10,19 +10,17 @@ from typing import Any
 from pulsetrain.core.line import QueueMove, QueuePage
 from pulsetrain.core.repeats import CloneRequest
 from pulsetrain.core.runs import RegisterRequest, StartRequest
-from pulsetrain.model.examples import Example
 from pulsetrain.model.records import Batch
 from pulsetrain.model.runs import Artifact
 
 from . import answers
 from .auth import LoginRequest, SessionAnswer
-from .examples import ExamplesRequest
-from .operation import BYTES, CSV, EVENT_STREAM, FORM, HTML, JSON, MSGPACK, TEXT, Operation, Parameter
+from .operation import BYTES, EVENT_STREAM, HTML, JSON, MSGPACK, TEXT, Operation, Parameter
+from .operations_of_data import DATA
 from .operations_of_dialects import GAN_DASHBOARD, MLOPS_DASHBOARD, TRAINING_JOBS
 from .operations_of_models import MODELS
 from .poll import Answer as EventPage
 from .runs import CommandRequest, RetryRequest, StopRequest
-from .uploads import UploadRequest
 
 _LIMIT = Parameter("limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": 10_000})
 _CURSOR = Parameter("cursor", "Where to begin: a cursor, `0` (the beginning) or `now` (the tail, the default).")
@@ -39,10 +37,6 @@ _EVENTS = Parameter("limit", "Pages alone: at most so many.", {"type": "integer"
 _KNOWN = Parameter("If-None-Match", "Pages alone: the ETag of the page that the client has.", where="header")
 _LAST_ID = Parameter("Last-Event-ID", "The cursor to go on from; wins over `cursor`.", where="header")
 _LAST_ID_HERE = Parameter("lastEventId", "The same, from clients that cannot set headers; the header wins.")
-_VERSION = Parameter("version", "An older version; the newest without it.", {"type": "integer", "minimum": 1})
-_OFFSET = Parameter("offset", "So many are skipped.", {"type": "integer", "minimum": 0})
-_EXAMPLES = Parameter("limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": 1000})
-_IF_MATCH = Parameter("If-Match", "The digest that the change is made for; another is refused.", where="header")
 
 RUNS = (
     Operation(
@@ -225,177 +219,8 @@ STREAM = (
     ),
 )
 
-DATA = (
-    Operation("GET", "/api/datasets", "Data", "The data sets", answers.DatasetList),
-    Operation(
-        "POST",
-        "/api/datasets",
-        "Data",
-        "Upload a CSV, JSON Lines or Parquet file",
-        answers.DatasetPage,
-        201,
-        body=answers.Upload,
-        body_media=(FORM,),
-        parameters=(Parameter("replace", "The data set whose next version the file is."),),
-        errors=("bad_request", "bad_table", "wrong_format", "dataset_not_found", "too_large"),
-    ),
-    Operation(
-        "POST",
-        "/api/datasets/path",
-        "Data",
-        "Make a file of the server's machine a data set",
-        answers.DatasetPage,
-        201,
-        about="The file stays where it is, below a folder that the server was started with (`--data-path`).",
-        body=answers.PathRequest,
-        errors=("bad_request", "bad_table", "forbidden"),
-    ),
-    Operation(
-        "POST",
-        "/api/datasets/order-book",
-        "Data",
-        "Make a sample order book",
-        answers.DatasetPage,
-        201,
-        body=answers.OrderBookRequest,
-        errors=("bad_request", "bad_parameters"),
-    ),
-    Operation("GET", "/api/datasets/{id}", "Data", "One data set", answers.DatasetPage, errors=("dataset_not_found",)),
-    Operation(
-        "DELETE",
-        "/api/datasets/{id}",
-        "Data",
-        "Delete a data set",
-        answers.Deleted,
-        errors=("dataset_not_found", "dataset_in_use"),
-    ),
-    Operation(
-        "GET",
-        "/api/datasets/{id}/preview",
-        "Data",
-        "What is in a data set",
-        answers.Preview,
-        parameters=(_VERSION,),
-        errors=("dataset_not_found", "bad_table"),
-    ),
-    Operation(
-        "GET",
-        "/api/datasets/{id}/file",
-        "Data",
-        "The file itself",
-        media=CSV,
-        about="CSV, JSON Lines (`application/jsonl`) or Parquet, as the data set is.",
-        parameters=(_VERSION,),
-        errors=("dataset_not_found",),
-    ),
-    Operation(
-        "GET",
-        "/api/datasets/{id}/versions",
-        "Data",
-        "The versions of a data set",
-        answers.VersionList,
-        errors=("dataset_not_found",),
-    ),
-    Operation(
-        "GET",
-        "/api/datasets/{id}/examples",
-        "Data",
-        "Examples for language understanding",
-        answers.ExampleList,
-        parameters=(_OFFSET, _EXAMPLES, Parameter("q", "Words that must all occur in text, intent or labels.")),
-        errors=("bad_request", "dataset_not_found"),
-    ),
-    Operation(
-        "POST",
-        "/api/datasets/{id}/examples",
-        "Data",
-        "Add examples: all of them, or none",
-        answers.DatasetPage,
-        201,
-        body=ExamplesRequest,
-        parameters=(_IF_MATCH,),
-        errors=("bad_request", "bad_table", "dataset_not_found", "dataset_changed", "too_large"),
-    ),
-    Operation(
-        "PUT",
-        "/api/datasets/{id}/examples/{index}",
-        "Data",
-        "Change an example",
-        answers.DatasetPage,
-        body=Example,
-        parameters=(_IF_MATCH,),
-        errors=("bad_request", "bad_table", "dataset_not_found", "dataset_changed"),
-    ),
-    Operation(
-        "DELETE",
-        "/api/datasets/{id}/examples/{index}",
-        "Data",
-        "Remove an example",
-        answers.DatasetPage,
-        parameters=(_IF_MATCH,),
-        errors=("bad_request", "dataset_not_found", "dataset_changed"),
-    ),
-    Operation(
-        "POST",
-        "/api/uploads",
-        "Data",
-        "Begin an upload in pieces",
-        answers.UploadBegun,
-        201,
-        about="It survives broken connections and restarts of the server, for a day.",
-        body=UploadRequest,
-        errors=("bad_request", "dataset_not_found", "too_large", "busy"),
-    ),
-    Operation(
-        "GET",
-        "/api/uploads/{id}",
-        "Data",
-        "How much of an upload is there",
-        answers.UploadState,
-        about="The header `Upload-Offset` says so too, so that HEAD is enough.",
-        errors=("upload_not_found",),
-    ),
-    Operation(
-        "PATCH",
-        "/api/uploads/{id}",
-        "Data",
-        "Send a piece of an upload",
-        answers.DatasetPage,
-        201,
-        about="204 and `Upload-Offset` as long as bytes are missing, 201 and the data set with the last one. "
-        "An empty piece at the end asks for that answer once more.",
-        body=bytes,
-        body_media=(BYTES,),
-        parameters=(Parameter("Upload-Offset", "Where the bytes begin.", where="header", required=True),),
-        errors=(
-            "bad_request",
-            "bad_table",
-            "wrong_format",
-            "upload_corrupt",
-            "upload_not_found",
-            "upload_offset",
-            "too_large",
-        ),
-    ),
-    Operation(
-        "DELETE",
-        "/api/uploads/{id}",
-        "Data",
-        "Give an upload up",
-        status=204,
-        media=BYTES,
-        errors=("upload_not_found",),
-    ),
-    Operation(
-        "GET",
-        "/api/trainers",
-        "Trainers",
-        "What this server can train",
-        answers.TrainerList,
-    ),
-)
-
 SERVER = (
+    Operation("GET", "/api/trainers", "Trainers", "What this server can train", answers.TrainerList),
     Operation("GET", "/metrics", "Server", "Numbers for Prometheus", media=TEXT),
     Operation("GET", "/health", "Server", "Whether the server is well", answers.Health, secret="none"),
     Operation(

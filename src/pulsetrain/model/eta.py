@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from statistics import median
 
 import msgspec
 
@@ -81,6 +80,13 @@ def _expected(found: Sequence[tuple[float | None, int | None]], epochs: int | No
     if len({of for _, of in known}) > 1 and _spread(plain) < _spread(each):
         return median(plain)
     return median(each) * epochs
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle one of `values`, of which there are some. To import `statistics` would slow each training down."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _spread(values: Sequence[float]) -> float:
@@ -200,7 +206,8 @@ class Outlook:
         each, left = self._percents.seconds_each(), self._left_percent
         if each is None or left is None or self._said is None:
             return None
-        return max(left * each - (at - self._said), min(left, 1.0) * each)
+        since = at - self._said
+        return max(left * each - since, min(left, 1.0) * each, _OVERDUE * since)
 
 
 def _rest(usual: float, spent: float) -> float:

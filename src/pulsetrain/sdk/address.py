@@ -62,9 +62,13 @@ class Address:
             if call.body is not None:
                 how["content"] = msgspec.json.encode(call.body)
                 how["headers"]["Content-Type"] = "application/json"
-            if call.file is not None:
+            if call.file is not None and call.part is not None:
                 file = opened.enter_context(call.file.open("rb"))
-                how["files"] = {"file": (call.file.name, file, "text/csv")}
+                file.seek(call.part[0])
+                how["content"] = file.read(call.part[1])
+            elif call.file is not None:
+                file = opened.enter_context(call.file.open("rb"))
+                how["files"] = {"file": (call.file.name, file, "application/octet-stream")}
             yield how
 
     def listening(self, listen: Listen) -> tuple[dict[str, Any], dict[str, float | None]]:

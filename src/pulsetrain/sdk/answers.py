@@ -9,6 +9,7 @@ import msgspec
 from pulsetrain.model.errors import PulsetrainError
 from pulsetrain.model.events import Event
 from pulsetrain.model.queue import Machine
+from pulsetrain.model.rows import RowProblem
 from pulsetrain.model.runs import Resources, Run
 
 About = Literal["event", "live", "reset", "skipped", "offline", "online"]
@@ -146,6 +147,24 @@ class Dataset(msgspec.Struct, frozen=True):
     rows: int | None = None
     columns: int | None = None
     problem: str | None = None
+    title: str = ""
+    format: str = "csv"
+    version: int = 1
+    task: str | None = None
+    """`nlu` where its rows are examples for language understanding."""
+    problems: list[RowProblem] = []
+    """The first rows with something wrong in them, of `problems_total`."""
+    problems_total: int = 0
+    created_at: str = ""
+    updated_at: str | None = None
+
+
+class UploadState(msgspec.Struct, frozen=True):
+    """An upload in pieces: how many bytes are there, and how many are best sent at once."""
+
+    id: str
+    offset: int
+    chunk_bytes: int = 0
 
 
 class Lost(msgspec.Struct, frozen=True):

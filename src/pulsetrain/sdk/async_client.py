@@ -19,7 +19,7 @@ from pulsetrain.model.errors import PulsetrainError
 from pulsetrain.model.runs import Run
 from pulsetrain.model.trainers import Trainer
 
-from . import calls
+from . import calls, uploading
 from .address import Address, landing, refusal
 from .answers import Answer, Dataset, LogPage, News, QueuePage, RunList, SeriesPage, Snapshot
 from .asking import obeyed
@@ -240,9 +240,28 @@ class AsyncClient:
         """The data sets of the server."""
         return await self._ask(calls.datasets())
 
-    async def upload(self, file: Path | str) -> Dataset:
-        """Upload a CSV file. Raises Refused (`bad_table`, `too_large`) or OSError."""
-        return await self._ask(calls.upload(Path(file)))
+    async def dataset(self, id: str) -> Dataset:
+        """The data set. Raises Refused (`dataset_not_found`)."""
+        return await self._ask(calls.dataset(id))
+
+    async def delete_dataset(self, id: str) -> None:
+        """Remove a data set with all its versions. Raises Refused (`dataset_in_use`, `dataset_not_found`)."""
+        await self._ask(calls.delete_dataset(id))
+
+    async def register(self, path: str) -> Dataset:
+        """Make a file of the server's machine a data set where it is. Raises Refused (`forbidden`, `bad_table`)."""
+        return await self._ask(calls.register(path))
+
+    async def upload(self, file: Path | str, *, replace: str | None = None) -> Dataset:
+        """Upload a CSV, JSONL or Parquet file, as a new data set or as the next version of `replace`.
+
+        A large one goes in pieces, and goes on where it was after a broken connection or a restart of the server.
+        Raises Refused (`bad_table`, `too_large`, …), Unreachable or OSError.
+        """
+        path = Path(file)
+        plan = uploading.upload(path, (await asyncio.to_thread(path.stat)).st_size, replace)
+        [found] = [one async for one in self._carry_out(plan)]
+        return found
 
     async def _obeyed(self, run: str, command: str, arguments: Mapping[str, Any], wait: bool) -> Answer:
         plan = obeyed(run, command, arguments, wait=wait, pace=self._pace)

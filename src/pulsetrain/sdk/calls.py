@@ -11,7 +11,16 @@ import msgspec
 
 from pulsetrain.model.trainers import Trainer
 
-from .answers import Dataset, LogPage, Page, QueuePage, RunList, SeriesPage, Snapshot
+from .answers import (
+    Dataset,
+    LogPage,
+    Page,
+    QueuePage,
+    RunList,
+    SeriesPage,
+    Snapshot,
+    UploadState,
+)
 
 T = TypeVar("T")
 
@@ -31,11 +40,17 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
     body: Any = None
     file: Path | None = None
     """A file to upload in place of a body."""
+    part: tuple[int, int] | None = None
+    """Offset and length of what of `file` is the body; a form with all of it where None."""
+    optional: bool = False
+    """Whether the answer may be empty, which is None then."""
     seconds: float | None = None
     """How long the answer may take; the client's own patience where None."""
 
     def answer(self, body: bytes) -> T:
         """What `body` says. Raises msgspec.DecodeError."""
+        if self.optional and not body:
+            return None  # type: ignore[return-value]
         if self.member is not None:
             members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
             if self.member not in members:
@@ -130,8 +145,45 @@ def datasets() -> Call[list[Dataset]]:
     return Call("GET", "/api/datasets", list[Dataset], "datasets")
 
 
-def upload(file: Path) -> Call[Dataset]:
-    return Call("POST", "/api/datasets", Dataset, "dataset", file=file, seconds=_UPLOAD_SECONDS)
+def dataset(id: str) -> Call[Dataset]:
+    return Call("GET", _dataset(id), Dataset, "dataset")
+
+
+def delete_dataset(id: str) -> Call[str]:
+    return Call("DELETE", _dataset(id), str, "cursor")
+
+
+def register(path: str) -> Call[Dataset]:
+    return Call("POST", "/api/datasets/path", Dataset, "dataset", body={"path": path}, seconds=_UPLOAD_SECONDS)
+
+
+def upload(file: Path, replace: str | None = None) -> Call[Dataset]:
+    query = {} if replace is None else {"replace": replace}
+    return Call("POST", "/api/datasets", Dataset, "dataset", query=query, file=file, seconds=_UPLOAD_SECONDS)
+
+
+def begin_upload(name: str, size: int, replace: str | None) -> Call[UploadState]:
+    return Call("POST", "/api/uploads", UploadState, body={"name": name, "size": size, "replace": replace})
+
+
+def upload_state(id: str) -> Call[UploadState]:
+    return Call("GET", f"/api/uploads/{id}", UploadState)
+
+
+def piece(id: str, file: Path, offset: int, length: int) -> Call[Dataset | None]:
+    """Send a part of `file`; the data set comes with the last one."""
+    headers = {"Upload-Offset": str(offset), "Content-Type": "application/octet-stream"}
+    return Call(
+        "PATCH",
+        f"/api/uploads/{id}",
+        Dataset,
+        "dataset",
+        headers=headers,
+        file=file,
+        part=(offset, length),
+        optional=True,
+        seconds=_UPLOAD_SECONDS,
+    )
 
 
 def stream(query: Mapping[str, Any], last_id: str) -> Call[bytes]:
@@ -144,6 +196,10 @@ def page(query: Mapping[str, Any], cursor: str, wait: int, seconds: float) -> Ca
     asked = {**query, "cursor": cursor, "wait": wait}
     headers = {"Accept": "application/json"}
     return Call("GET", "/api/events", Page, query=asked, headers=headers, seconds=wait + seconds)
+
+
+def _dataset(id: str) -> str:
+    return f"/api/datasets/{quote(id, safe='')}"
 
 
 def _run(id: str) -> str:

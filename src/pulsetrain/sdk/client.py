@@ -20,7 +20,7 @@ from pulsetrain.model.errors import PulsetrainError
 from pulsetrain.model.runs import Run
 from pulsetrain.model.trainers import Trainer
 
-from . import calls
+from . import calls, uploading
 from .address import Address, landing, refusal
 from .answers import Answer, Dataset, LogPage, News, QueuePage, RunList, SeriesPage, Snapshot
 from .asking import obeyed
@@ -251,9 +251,28 @@ class Client:
         """The data sets of the server."""
         return self._ask(calls.datasets())
 
-    def upload(self, file: Path | str) -> Dataset:
-        """Upload a CSV file. Raises Refused (`bad_table`, `too_large`) or OSError."""
-        return self._ask(calls.upload(Path(file)))
+    def dataset(self, id: str) -> Dataset:
+        """The data set. Raises Refused (`dataset_not_found`)."""
+        return self._ask(calls.dataset(id))
+
+    def delete_dataset(self, id: str) -> None:
+        """Remove a data set with all its versions. Raises Refused (`dataset_in_use`, `dataset_not_found`)."""
+        self._ask(calls.delete_dataset(id))
+
+    def register(self, path: str) -> Dataset:
+        """Make a file of the server's machine a data set where it is. Raises Refused (`forbidden`, `bad_table`)."""
+        return self._ask(calls.register(path))
+
+    def upload(self, file: Path | str, *, replace: str | None = None) -> Dataset:
+        """Upload a CSV, JSONL or Parquet file, as a new data set or as the next version of `replace`.
+
+        A large one goes in pieces, and goes on where it was after a broken connection or a restart of the server.
+        Raises Refused (`bad_table`, `too_large`, …), Unreachable or OSError.
+        """
+        path = Path(file)
+        plan = uploading.upload(path, path.stat().st_size, replace)
+        [found] = self._carry_out(plan)
+        return found
 
     def _obeyed(self, run: str, command: str, arguments: Mapping[str, Any], wait: bool) -> Answer:
         plan = obeyed(run, command, arguments, wait=wait, pace=self._pace)

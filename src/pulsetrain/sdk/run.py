@@ -1,4 +1,4 @@
-"""`run = pulsetrain.init(…)`: what a training script says about itself. Nothing here raises into training."""
+"""What a training script says about itself. Nothing here raises into training."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pulsetrain.model.errors import BadParameters
-from pulsetrain.model.watchdogs import checked
-
 from . import attach
 from .artifacts import keep
 from .control import LINK_DOWN, LINK_REFUSED, Commands, NoCommands
@@ -26,112 +23,14 @@ from .rank import named, rank, under_rank
 from .spool import SpoolWriter
 from .steering import Steering
 from .tables import shown
-from .values import count, finite, number, numbers, plain, text, whole
+from .values import count, finite, number, numbers, text, whole
 from .warn import say, warn_once
 
 T = TypeVar("T")
 DEFAULT_URL = "http://127.0.0.1:8787"
 STATES = ("succeeded", "failed", "stopped")
-_active: weakref.WeakSet[Run] = weakref.WeakSet()
-
-
-def init(
-    *,
-    project: str | None = None,
-    name: str | None = None,
-    config: Mapping[str, Any] | Any | None = None,
-    tags: Sequence[str] | None = None,
-    watchdogs: Sequence[Mapping[str, Any]] | None = None,
-) -> Run:
-    """Begin to log this process as a run.
-
-    Under a supervisor (`pulsetrain run -- …`, or started from the page) this is that run, and `project`, `name`,
-    `tags` and `watchdogs` are those that it was given there. Otherwise a new run begins, and a supervisor is started
-    beside this process.
-
-    `watchdogs` are what the server shall look at, and do (`warn`, `pause` or `stop`) when it sees it:
-    `{"kind": "diverges", "metric": "loss", "action": "stop"}`. Without them it warns of NaN in a loss and of a full
-    disk.
-
-    `config` is a mapping (or an `argparse.Namespace`) of the run's parameters; `run.param()` reads them. Never raises:
-    without a server the run is kept on disk until `pulsetrain sync`, and where not even that is possible, a warning is
-    all.
-    """
-    parameters: dict[str, Any] = {}
-    try:
-        parameters = _mapping(config)
-        spool = os.environ.get("PULSETRAIN_SPOOL")
-        if spool:
-            known = next((run for run in _active if run._folder is not None and str(run._folder.path) == spool), None)
-            if known is not None:
-                return known
-            return _supervised(SpoolFolder(Path(spool)), parameters)
-        for old in list(_active):
-            old.finish()
-        return _attached(project, name, parameters, tags, watchdogs)
-    except Exception as problem:  # noqa: BLE001  # whatever it is, training matters more
-        warn_once("init", f"this run is not logged: {problem}")
-        return Run(id=os.environ.get("PULSETRAIN_RUN", "r_"), folder=None, parameters=parameters)
-
-
-def _supervised(folder: SpoolFolder, config: dict[str, Any]) -> Run:
-    folder.create()
-    parameters = {**config, **_spec_parameters()}
-    return Run(
-        id=os.environ.get("PULSETRAIN_RUN", ""),
-        folder=folder,
-        parameters=parameters,
-        url=os.environ.get("PULSETRAIN_URL") or DEFAULT_URL,
-    )
-
-
-def _attached(
-    project: str | None,
-    name: str | None,
-    config: dict[str, Any],
-    tags: Sequence[str] | None,
-    watchdogs: Sequence[Mapping[str, Any]] | None,
-) -> Run:
-    url = os.environ.get("PULSETRAIN_URL") or DEFAULT_URL
-    begun = attach.begin(
-        url,
-        project=None if project is None else text(project),
-        name=None if name is None else text(name),
-        parameters=config,
-        tags=[text(tag) for tag in tags or ()],
-        watchdogs=None if watchdogs is None else _watchdogs(watchdogs),
-    )
-    run = Run(id=begun.id, folder=begun.folder, parameters=config, url=url)
-    attach.start_supervisor(begun.folder)
-    say(f"run {begun.id} → {run.url}")
-    run._hooks = attach.Hooks(run._exited, run._printed)
-    return run
-
-
-def _watchdogs(wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]] | None:
-    """Those of every run where the server would refuse these: a slip here must not cost the whole record."""
-    try:
-        return checked(wanted)
-    except BadParameters as problem:
-        warn_once("watchdogs", f"{problem.message} {problem.hint}".strip())
-        return None
-
-
-def _spec_parameters() -> dict[str, Any]:
-    path = os.environ.get("PULSETRAIN_SPEC")
-    if not path:
-        return {}
-    found = msgspec.json.decode(Path(path).read_bytes())
-    parameters: dict[str, Any] = found.get("parameters") or {}
-    return parameters
-
-
-def _mapping(config: Any) -> dict[str, Any]:
-    if config is None:
-        return {}
-    if not isinstance(config, Mapping):
-        config = vars(config)
-    return {text(key): plain(value) for key, value in config.items()}
+active: weakref.WeakSet[Run] = weakref.WeakSet()
+"""The runs of this process that have not ended."""
 
 
 class Run:
@@ -160,7 +59,7 @@ class Run:
         self._row: Callable[[int | None, Mapping[str, Any]], None] = self._first_row
         if folder is not None:
             self._open()
-        _active.add(self)
+        active.add(self)
 
     # ---- what the hot path is ----
 
@@ -446,7 +345,7 @@ class Run:
             if self._finished:
                 return
             self._finished = True
-            _active.discard(self)
+            active.discard(self)
             if self._hooks is not None:
                 self._hooks.remove()
             self._row = self._first_row
@@ -495,7 +394,7 @@ class Run:
 
 
 def _after_fork() -> None:
-    for run in list(_active):
+    for run in list(active):
         run._forked()
 
 

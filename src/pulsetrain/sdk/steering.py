@@ -21,6 +21,7 @@ from pulsetrain.model.steering import ACTIONS, fit
 
 from .control import Command, NoCommands
 from .folder import SpoolFolder
+from .rank import rank
 from .values import finite, number, plain, text
 
 _KINDS = {float: "number", int: "integer", str: "string", bool: "boolean"}
@@ -55,7 +56,7 @@ class Steering:
         self._todo: deque[Command] = deque()
         self._stop_answered = False
         # Of the ranks of one run, and of a process and its children, one says what there is to steer.
-        self._speaks = os.environ.get("RANK", "0") in ("", "0")
+        self._speaks = not os.environ.get("PULSETRAIN_SPOOL") or rank() == 0
         self._lock, self._busy = threading.RLock(), threading.Lock()
 
     # ---- what the training offers ----

@@ -12,6 +12,8 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from . import quick
+
 _SECONDS = 30.0
 _LARGEST_ANSWER = 1024 * 1024
 
@@ -39,6 +41,9 @@ class Link:
         self._run = run
         self._token = token
         self._connection: http.client.HTTPConnection | None = None
+        self._host = urlsplit(self.url).netloc.rpartition("@")[2]
+        self._by_hand = True
+        """Whether answers have been plain so far."""
 
     def records(self, body: bytes) -> dict[str, Any]:
         """Send one batch, in MessagePack. Raises Unreachable or Refused."""
@@ -83,13 +88,31 @@ class Link:
     def _send(self, method: str, target: str, body: bytes | IO[bytes], headers: dict[str, str]) -> tuple[int, bytes]:
         if self._connection is None:
             self._connection = connect(self.url, _SECONDS)
-        base = urlsplit(self.url).path
-        self._connection.request(method, base + target, body, headers)
+        target = urlsplit(self.url).path + target
+        if self._by_hand and isinstance(body, bytes):
+            try:
+                return self._send_by_hand(self._connection, method, target, body, headers)
+            except quick.NotPlain:
+                # It is asked anew: all requests here may be made twice.
+                self._by_hand = False
+                self.close()
+                self._connection = connect(self.url, _SECONDS)
+        self._connection.request(method, target, body, headers)
         response = self._connection.getresponse()
         answer = response.read(_LARGEST_ANSWER)
         if response.will_close or not response.isclosed():
             self.close()
         return response.status, answer
+
+    def _send_by_hand(
+        self, connection: http.client.HTTPConnection, method: str, target: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
+        if connection.sock is None:
+            connection.connect()
+        status, answer, kept = quick.ask(connection.sock, method, self._host, target, body, headers)
+        if not kept:
+            self.close()
+        return status, answer
 
 
 def connect(url: str, seconds: float) -> http.client.HTTPConnection:

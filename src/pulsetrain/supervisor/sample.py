@@ -31,7 +31,7 @@ class Sampler:
         seconds: dict[tuple[int, float], float] = {}
         memory = threads = 0
         pids: set[int] = set()
-        for process in self._tree.members():
+        for process in self._tree.members(quick=True):
             with contextlib.suppress(psutil.Error), process.oneshot():
                 times = process.cpu_times()
                 seconds[process.pid, process.create_time()] = times.user + times.system

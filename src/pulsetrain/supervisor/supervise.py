@@ -316,6 +316,7 @@ class Supervisor:
     def _record(self, type: str, data: dict[str, Any]) -> None:
         try:
             self._writer.record(type, data)
+            self._shipper.rest(self._orders.halted)
         except OSError as problem:
             self._complain(f"The spool cannot be written: {problem.strerror or problem}.")
 

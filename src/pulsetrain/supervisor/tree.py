@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import psutil
 
@@ -41,9 +42,14 @@ class Tree:
         self._owned = owned
         self._seen: dict[int, psutil.Process] = {}
 
-    def members(self) -> list[psutil.Process]:
-        """The living processes of the run. The dead ones that nobody else waits for are laid to rest."""
-        found = _children(psutil.Process()) if self._owned else list(self._rooted())
+    def members(self, *, quick: bool = False) -> list[psutil.Process]:
+        """The living processes of the run. The dead ones that nobody else waits for are laid to rest.
+
+        `quick` asks the kernel for the tree alone, not for every process of the machine, which costs a tenth; while
+        processes end, it may overlook one.
+        """
+        below = _below if quick else _children
+        found = below(psutil.Process()) if self._owned else list(self._rooted(below))
         living: list[psutil.Process] = []
         for process in found:
             known = self._seen.get(process.pid)
@@ -56,7 +62,7 @@ class Tree:
         self._seen = {process.pid: process for process in living}
         return living
 
-    def _rooted(self) -> Iterable[psutil.Process]:
+    def _rooted(self, below: Callable[[psutil.Process], list[psutil.Process]]) -> Iterable[psutil.Process]:
         """A tree that is not ours: its root, what is below it, and what was below it when we looked last."""
         found = dict(self._seen)
         for pid in (self._root, *self._seen):
@@ -64,7 +70,7 @@ class Tree:
                 process = psutil.Process(pid)
                 if pid == self._root or process == self._seen[pid]:
                     found[pid] = process
-                    found.update((child.pid, child) for child in _children(process))
+                    found.update((child.pid, child) for child in below(process))
         found.pop(os.getpid(), None)
         return found.values()
 
@@ -122,6 +128,23 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return process.children(recursive=True)
     except psutil.Error:
         return []
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    """What is below `process`, by the kernel's own lists of children."""
+    if not Path(f"/proc/{process.pid}/task/{process.pid}/children").exists():
+        return _children(process)
+    found: list[psutil.Process] = []
+    waiting = [process.pid]
+    while waiting:
+        pid = waiting.pop()
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                waiting += map(int, (task / "children").read_bytes().split())
+        if pid != process.pid:
+            with contextlib.suppress(psutil.Error):
+                found.append(psutil.Process(pid))
+    return found
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -71,3 +71,9 @@ def test_progress_says_what_is_known_and_no_more() -> None:
 
 def test_numbers_that_json_lacks_keep_their_names() -> None:
     assert [show.number(value) for value in ("NaN", 0.123456, 1234567.0)] == ["NaN", "0.1235", "1.235e+06"]
+
+
+def test_a_waiting_run_says_where_it_stands() -> None:
+    assert show.progress(_run(progress=Progress(queue_position=3, start_seconds=40.0))) == "number 3 · starts in 40 s"
+    assert show.progress(_run(progress=Progress(queue_position=1))) == "number 1"
+    assert show.progress(_run(state="running", progress=Progress(queue_position=1))) == ""

@@ -61,6 +61,12 @@ def test_it_counts_down_between_two_words_and_does_not_reach_nothing() -> None:
     assert left is not None and left >= 6.0
 
 
+def test_a_run_that_goes_on_after_its_last_percent_is_not_said_to_be_over() -> None:
+    outlook = Outlook()
+    at = train(outlook, [1.0] * 10, 10)
+    assert outlook.remaining(at + 120) == pytest.approx(12.0)
+
+
 def test_before_a_run_knows_its_speed_earlier_ones_tell() -> None:
     history = [Past(100.0, {"Prepare": 10.0, "Train": 70.0, "Evaluate": 20.0}, 10)] * 3
     outlook = Outlook(history)

@@ -53,3 +53,9 @@ def test_what_was_trimmed_is_past() -> None:
     inbox = Inbox()
     inbox.hear(control("reset", "aaaaaaaa-9", reason="trimmed", cursor="aaaaaaaa-9"))
     assert inbox.cursor == "aaaaaaaa-9"
+
+
+def test_what_the_server_answers_itself_is_none_of_our_business() -> None:
+    inbox = Inbox()
+    inbox.hear(control("live", "aaaaaaaa-0"))
+    assert inbox.hear(event(1, "command.requested", "c_a", command="note")) == []

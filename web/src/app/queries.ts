@@ -1,5 +1,5 @@
 /** What the page asks for once and keeps: sessions, data sets, previews, trainers. */
-import { ApiError, call, type Resources, type RowProblem } from "pulsetrain";
+import { ApiError, call, type Resources } from "pulsetrain";
 import { QueryClient, useQuery } from "@tanstack/react-query";
 import { server } from "./server.ts";
 
@@ -12,6 +12,12 @@ export const queries = new QueryClient({
     },
   },
 });
+
+export interface RowProblem {
+  /** Counted from 1. */
+  row: number;
+  message: string;
+}
 
 export interface Dataset {
   id: string;

@@ -7,6 +7,7 @@ anew inside every fold of the cross-validation.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
-from .columns import Feature, date_part
+from .columns import Feature, Form, date_part
 from .target import Task
 
 Numbers = npt.NDArray[np.float32]
@@ -31,6 +32,8 @@ _LARGEST = 1e30
 _WORD_BUCKETS = 1 << 14
 _WORD_DIRECTIONS = 40
 _CROSS_FIT = 5
+_PLACE = re.compile(r"(?:missingindicator_)?c(\d+)(?=[._]|$)")
+"""A column of prepared rows, or what was made of it: the place of its feature."""
 
 
 def prepare(frame: pl.DataFrame, features: list[Feature]) -> pl.DataFrame:
@@ -67,45 +70,56 @@ class Encoder:
 
         Where the target's means stand for levels, those of a row come from other rows than itself.
         """
-        parts = [
-            (f"c{place}", self._part(feature, target), _names(place, feature))
-            for place, feature in enumerate(self.features)
-        ]
-        self.transformer = ColumnTransformer(parts, sparse_threshold=0)
+        self.transformer = ColumnTransformer(self._groups(rows, target), sparse_threshold=0)
         return _plain(self.transformer.fit_transform(rows, target))
 
     def encode(self, rows: pl.DataFrame) -> Numbers:
         """The numbers of rows that it may never have seen."""
         return _plain(self.transformer.transform(rows))
 
-    def block(self, place: int) -> slice:
-        """Which numbers of a row come from the feature at `place`."""
-        found: slice = self.transformer.output_indices_[f"c{place}"]
+    def blocks(self) -> list[list[int]]:
+        """Which numbers of a row come from each feature."""
+        found: list[list[int]] = [[] for _ in self.features]
+        for group, transformer, _ in self.transformer.transformers_:
+            where = self.transformer.output_indices_[group]
+            if place := _PLACE.match(group):
+                found[int(place[1])] += range(where.start, where.stop)
+            elif group != "remainder":
+                for at, name in enumerate(transformer.get_feature_names_out(), where.start):
+                    if place := _PLACE.match(name):
+                        found[int(place[1])].append(at)
         return found
 
-    def levels(self, place: int) -> list[str]:
-        """The levels that a category had in the training rows."""
-        part = self.transformer.named_transformers_[f"c{place}"]
-        return [str(level) for level in part.categories_[0] if level != MISSING]
+    def _groups(self, rows: pl.DataFrame, target: npt.NDArray[Any]) -> list[tuple[str, Any, str | list[str]]]:
+        """Transformers with their columns: one for all of a form, since one for each costs a wide table minutes."""
+        named: dict[Form, list[str]] = {}
+        for name in rows.columns:
+            if place := _PLACE.match(name):
+                named.setdefault(self.features[int(place[1])].form, []).append(name)
+        numbers = [*named.get("number", []), *named.get("flag", []), *named.get("date", [])]
+        fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+        # Levels that are rare, or were never seen, share one number.
+        rare = max(2, len(target) // 500)
+        levels = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=rare, sparse_output=False)
+        groups: list[tuple[str, Any, str | list[str]]] = [
+            ("numbers", make_pipeline(fill, StandardScaler()), numbers),
+            ("categories", levels, named.get("category", [])),
+            (
+                "means",
+                TargetEncoder(target_type=self._target_type(), cv=self._cross_fit(target)),
+                named.get("many", []),
+            ),
+        ]
+        texts = [(name, self._words(), name) for name in named.get("text", [])]
+        return [*(group for group in groups if group[2]), *texts]
 
-    def _part(self, feature: Feature, target: npt.NDArray[Any]) -> Any:
-        match feature.form:
-            case "category":
-                # Levels that are rare, or were never seen, share one number.
-                rare = max(2, len(target) // 500)
-                return OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=rare, sparse_output=False)
-            case "many":
-                return TargetEncoder(target_type=self._target_type(), cv=self._cross_fit(target))
-            case "text":
-                return make_pipeline(
-                    HashingVectorizer(n_features=_WORD_BUCKETS, ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b"),
-                    TfidfTransformer(sublinear_tf=False),
-                    TruncatedSVD(_WORD_DIRECTIONS, random_state=self._seed),
-                    StandardScaler(),
-                )
-            case _:
-                fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-                return make_pipeline(fill, StandardScaler())
+    def _words(self) -> Any:
+        return make_pipeline(
+            HashingVectorizer(n_features=_WORD_BUCKETS, ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b"),
+            TfidfTransformer(),
+            TruncatedSVD(_WORD_DIRECTIONS, random_state=self._seed),
+            StandardScaler(),
+        )
 
     def _target_type(self) -> str:
         if self._task == "regression":
@@ -117,12 +131,6 @@ class Encoder:
             return KFold(min(_CROSS_FIT, len(target)), shuffle=True, random_state=self._seed)
         fewest = int(np.bincount(target).min())
         return StratifiedKFold(max(2, min(_CROSS_FIT, fewest)), shuffle=True, random_state=self._seed)
-
-
-def _names(place: int, feature: Feature) -> str | list[str]:
-    if feature.form == "date":
-        return [f"c{place}.{part}" for part in feature.parts]
-    return f"c{place}" if feature.form == "text" else [f"c{place}"]
 
 
 def _plain(numbers: Any) -> Numbers:

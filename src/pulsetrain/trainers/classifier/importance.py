@@ -48,10 +48,10 @@ def rank_columns(
     measure = mutual_info_classif if task == "classification" else mutual_info_regression
     entropy = _entropy(truth) if task == "classification" else None
     neighbours = max(1, min(3, _fewest(truth, task) - 1))
-    found = []
+    found, blocks = [], encoder.blocks()
     for place, feature in enumerate(encoder.features):
         on_share(place / len(encoder.features))
-        block = rows[:, encoder.block(place)]
+        block = rows[:, blocks[place]]
         apart = feature.form in ("category", "flag")
         values = _levels(block) if apart else block
         nats = measure(values, truth, discrete_features=apart, n_neighbors=neighbours, random_state=seed)
@@ -91,15 +91,15 @@ def needs(
     whole = growth.judge(growth.model, Sample(rows, truth))
     wanted = {one.name for one in ranking[:MAX_COLUMNS]}
     places = [place for place, feature in enumerate(encoder.features) if feature.name in wanted]
-    found = []
+    found, blocks = [], encoder.blocks()
     for position, place in enumerate(places):
-        block = encoder.block(place)
+        block = blocks[place]
         lost, quality = [], []
         for _ in range(REPEATS):
             on_share(position / len(places))
             # The numbers of one column are shuffled together: that equals shuffling the column in the table.
             shuffled = rows.copy()
-            shuffled[:, block] = rows[random.permutation(len(rows))][:, block]
+            shuffled[:, block] = rows[:, block][random.permutation(len(rows))]
             now = growth.judge(growth.model, Sample(shuffled, truth))
             lost.append(now.loss - whole.loss)
             if now.quality is not None and whole.quality is not None:

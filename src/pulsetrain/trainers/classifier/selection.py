@@ -20,6 +20,7 @@ from .scores import Answers, Asking, Scores, scores
 from .target import Task
 
 BASELINE = "baseline"
+_PARTS = 4
 _BASELINE_TITLES: dict[Task, str] = {
     "classification": "Baseline: the classes' shares",
     "regression": "Baseline: the mean",
@@ -75,15 +76,19 @@ class Competition:
             seen = Sample(encoder.fit(self.rows[learn], self.target.numbers[learn]), self.target.numbers[learn])
             unseen = Sample(encoder.encode(self.rows[judge]), self.target.numbers[judge])
             for family in missing:
-                safe_point()
-                yield self._trial(family, fold, seen, unseen)
+                yield self._trial(family, fold, seen, unseen, safe_point)
 
-    def _trial(self, family: Family, fold: int, seen: Sample, unseen: Sample) -> Trial:
+    def _trial(self, family: Family, fold: int, seen: Sample, unseen: Sample, safe_point: Callable[[], None]) -> Trial:
         begun, task = time.perf_counter(), self.target.task
         scale = Scale.of(self.target, seen.truth)
         try:
             estimator = family.make(task, Size(*seen.rows.shape), self.seed)
-            grow(family, estimator, seen.rows, scale.down(seen.truth), done=0, to=family.trial)
+            # In parts, so that a request to stop need not wait for a large table's whole trial.
+            part = family.trial if family.unit == "iterations" else family.trial // _PARTS
+            for done in range(0, family.trial, part):
+                safe_point()
+                to = min(family.trial, done + part)
+                grow(family, estimator, seen.rows, scale.down(seen.truth), done=done, to=to)
             found = scores(task, scale.up(self.asking.ask(estimator, unseen.rows)), unseen.truth)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as problem:
             # A kind of model that a table breaks loses; the others go on.

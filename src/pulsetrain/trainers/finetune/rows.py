@@ -13,10 +13,11 @@ from pulsetrain.model.errors import BadTable
 from pulsetrain.tables.read import read_table
 
 Row = dict[str, Any]
+_SHOWN = 5
 
 
 def read_rows(path: Path) -> tuple[list[tuple[int, Row]], list[str]]:
-    """The rows of the file with their numbers (from 1; lines in JSON lines), and notes on what was doubtful.
+    """The rows of the file with their numbers (from 1; blank lines do not count), and notes on what was doubtful.
 
     What the file is, its content says. Raises BadTable with the number of the row that is wrong, and OSError.
     """
@@ -29,7 +30,8 @@ def read_rows(path: Path) -> tuple[list[tuple[int, Row]], list[str]]:
     if begin.startswith(b"PAR1"):
         return _numbered(pl.read_parquet(path)), []
     table = read_table(path)
-    return _numbered(table.frame), table.warnings
+    doubtful = [f"Row {problem.row}: {problem.message}" for problem in table.problems[:_SHOWN]]
+    return _numbered(table.frame), [*table.warnings, *doubtful]
 
 
 def _numbered(frame: pl.DataFrame) -> list[tuple[int, Row]]:
@@ -42,10 +44,8 @@ def _numbered(frame: pl.DataFrame) -> list[tuple[int, Row]]:
 def _json_lines(path: Path) -> Iterator[tuple[int, Row]]:
     decode = msgspec.json.Decoder(Any).decode
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            line = line.removeprefix(b"\xef\xbb\xbf").strip()
-            if not line:
-                continue
+        lines = (line.removeprefix(b"\xef\xbb\xbf").strip() for line in file)
+        for number, line in enumerate(filter(None, lines), 1):
             try:
                 value = decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as problem:

@@ -19,6 +19,8 @@ def part(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Exa
     if any(example.split for example in examples):
         learnt = [example for example in examples if example.split != "validation"]
         return learnt, [example for example in examples if example.split == "validation"]
+    if not share:
+        return list(examples), []
     texts: dict[str, dict[str, None]] = defaultdict(dict)
     home: dict[str, str] = {}
     for example in examples:

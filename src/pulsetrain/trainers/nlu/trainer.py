@@ -56,7 +56,7 @@ def train(
         float, Range(1e-5, 10), Help("Size of a step. Adam: about 0.01; AdaGrad: 0.1; SGD: 1.")
     ] = 0.01,
     validation_split: Annotated[
-        float, Range(0.01, 0.5), Help("Share of each intent that is held out to judge by, unless the file says which.")
+        float, Range(0, 0.5), Help("Share of each intent that is held out to judge by, unless the file says which.")
     ] = 0.2,
     optimizer: Annotated[Literal["adam", "adagrad", "sgd"], Help("How steps are made."), Advanced()] = "adam",
     least: Annotated[

@@ -77,24 +77,18 @@ class Checkpoint:
 
 
 class Progress:
-    """Says how much of the run is done, and when it will be over by the run's own speed."""
+    """Says how much of the run is done. When it will be over is reckoned by the SDK."""
 
     def __init__(self, run: Run, epochs: int) -> None:
         self.run = run
         self.epochs = epochs
         self.done: int | None = None
-        self.later_seconds = 0.0
-        """What the stages after the training are expected to take."""
-        self._seconds: float | None = None
 
-    def epoch(self, done: int, seconds: float, percent: float, rate: float) -> None:
-        """`done` epochs are over, the last of which took `seconds`."""
+    def epoch(self, done: int, percent: float, rate: float) -> None:
+        """`done` epochs are over; the last one took in `rate` rows a second."""
         self.done = done
-        # A moving mean: fast enough to follow a machine that becomes busy, slow enough not to jump.
-        self._seconds = seconds if self._seconds is None else 0.8 * self._seconds + 0.2 * seconds
-        eta = (self.epochs - done) * self._seconds + self.later_seconds
-        self.run.progress(percent=percent, epoch=done, epochs=self.epochs, rate=rate, unit="rows", eta_seconds=eta)
+        self.run.progress(percent=percent, epoch=done, epochs=self.epochs, rate=rate, unit="rows")
 
     def show(self, percent: float) -> None:
-        """Outside of the training: no rate, and no guess of the time."""
+        """Outside of the training, where there is no rate."""
         self.run.progress(percent=percent, epoch=self.done, epochs=self.epochs)

@@ -134,7 +134,6 @@ class Stages:
         """Epoch after epoch; checkpoints on the way, at the end, and when the run is asked to stop."""
         self._begin("Train")
         gan = self.gan
-        self.progress.later_seconds = _later_seconds(self.learnt)
         self._offer()
         saved = sent = time.monotonic()
         while gan.epoch < self.epochs:
@@ -145,7 +144,7 @@ class Stages:
                 raise Stopped
             seconds = self.run.clock() - begun - (self._aside - aside)
             share = 1 - from_batch / len(gan.real_scores)
-            self._tell(epoch, gan.real_scores.numel() * share / seconds, seconds / share)
+            self._tell(epoch, gan.real_scores.numel() * share / seconds)
             now = time.monotonic()
             if gan.epoch % self.settings.checkpoint_every == 0 and now - saved > CHECKPOINT_SECONDS:
                 send = now - sent > ARTIFACT_SECONDS
@@ -154,13 +153,13 @@ class Stages:
         self.run.settle()
         self._save_checkpoint(send=True)
 
-    def _tell(self, epoch: Epoch, rows_per_second: float, seconds: float) -> None:
+    def _tell(self, epoch: Epoch, rows_per_second: float) -> None:
         done = self.gan.epoch
         self.run.log({**msgspec.structs.asdict(epoch), "rows_per_second": rows_per_second}, step=done)
         low, high = _SHARES["Train"]
         # The number of epochs may have been set below what is done.
         self.progress.epochs = epochs = max(self.epochs, done)
-        self.progress.epoch(done, seconds, low + (high - low) * done / epochs, rows_per_second)
+        self.progress.epoch(done, low + (high - low) * done / epochs, rows_per_second)
         if done % max(1, epochs // 20) == 0 or done == 1:
             _say(f"{done:,} of {epochs:,} epochs are done.")
 
@@ -304,11 +303,6 @@ def _device(wanted: str) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise BadParameters("There is no CUDA device here.", hint="Take device=auto or device=cpu.")
     return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def _later_seconds(frame: pl.DataFrame) -> float:
-    """About how long Evaluate and Export will take, before any of it has been measured."""
-    return 1.0 + 2e-5 * min(frame.height, MAX_EVALUATED) * frame.width
 
 
 def _say(text: str) -> None:

@@ -27,8 +27,9 @@ TYPES = frozenset(
 
 ACTIVITY_TYPES = frozenset({"run.created", "run.status", "model.created", "deployment.changed", "dataset.created"})
 
-ACCURACY = ("live_accuracy", "accuracy")
+ACCURACY, FINAL_ACCURACY = "live_accuracy", "accuracy"
 PREDICTIONS = "predictions_processed"
+_TOLD = frozenset({ACCURACY, FINAL_ACCURACY, PREDICTIONS})
 STATUS = {
     "queued": "starting",
     "starting": "starting",
@@ -58,9 +59,8 @@ def _training(event: Event, run: Run) -> list[Message]:
     if event.type == "model.created":
         # The run has said that it ended; this is the moment from which its model can be named.
         return [_ended(event, run, event.data["id"])]
-    telling = event.type in ("run.progress", "run.stage") or (
-        event.type == "run.metrics" and not event.data["values"].keys().isdisjoint((*ACCURACY, PREDICTIONS))
-    )
+    told = event.data["values"].keys() if event.type == "run.metrics" else ()
+    telling = event.type in ("run.progress", "run.stage") or not _TOLD.isdisjoint(told)
     return [_progress(event, run)] if telling and run.active and run.state != "queued" else []
 
 
@@ -93,7 +93,7 @@ def _ended(event: Event, run: Run, model: str | None = None) -> Message:
             "progress": 100,
             "current_stage": "Training Complete",
             "message": run.message or "Training completed successfully",
-            "final_accuracy": accuracy(run),
+            "final_accuracy": accuracy(run, FINAL_ACCURACY, ACCURACY),
             "model_id": model,
             "total_time": took,
             "predictions_processed": predictions(run),
@@ -167,7 +167,7 @@ def training_state(run: Run, model: str | None, now: float) -> dict[str, Any]:
         "status": STATUS[run.state],
         "progress": 100 if run.state == "succeeded" else progress.percent if progress else None,
         "message": run.message or (f"{run.stage}..." if run.stage else None),
-        "accuracy": accuracy(run),
+        "accuracy": accuracy(run, FINAL_ACCURACY, ACCURACY),
         "model_id": model,
         "current_stage": run.stage,
         "stages_completed": [stage.name for stage in run.stages if stage.state == "done"],
@@ -184,9 +184,9 @@ def training_state(run: Run, model: str | None, now: float) -> dict[str, Any]:
     return state
 
 
-def accuracy(run: Run) -> float | None:
-    """The newest accuracy that the run measured."""
-    for name in ACCURACY:
+def accuracy(run: Run, *names: str) -> float | None:
+    """The newest accuracy that the run measured; of several `names` the first that it has."""
+    for name in names or (ACCURACY, FINAL_ACCURACY):
         metric = run.metrics.get(name)
         if metric is not None and not isinstance(metric.last, str):
             return metric.last

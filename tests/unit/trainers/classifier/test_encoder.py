@@ -80,12 +80,29 @@ def test_chance_stays_chance_under_cross_validation(noise: Path) -> None:
         assert abs(standing.quality - 0.5) < 0.12, standing
 
 
+def test_each_number_of_a_row_belongs_to_one_feature(noise: Path) -> None:
+    plan, target, prepared = planned(noise)
+    holes = prepared.with_columns(
+        pl.when(pl.int_range(pl.len()) % 7 == 0).then(float("nan")).otherwise("c0").alias("c0")
+    )
+    encoder = Encoder(plan.features, "classification", 2, 0)
+    before = encoder.fit(holes, target.numbers)
+    blocks = encoder.blocks()
+    assert sorted(place for block in blocks for place in block) == list(range(before.shape[1]))
+    assert [len(block) for block in blocks] == [2, 1, 3, 4, 40, 1]
+    for place in range(len(blocks)):
+        names = [name for name in holes.columns if name.split(".")[0] == f"c{place}"]
+        mixed = holes.with_columns(holes[name].reverse().alias(name) for name in names)
+        changed = np.flatnonzero((encoder.encode(holes) != encoder.encode(mixed)).any(axis=0))
+        assert changed.size and set(changed.tolist()) <= set(blocks[place])
+
+
 def test_a_row_is_not_told_its_own_target(noise: Path) -> None:
     """A level's mean of the target holds the row's own, where few rows share the level: a model would trust in it."""
     plan, target, prepared = planned(noise)
     encoder = Encoder(plan.features, "classification", 2, 0)
-    learnt = encoder.fit(prepared, target.numbers)[:, encoder.block(1)]
-    by_heart = encoder.encode(prepared)[:, encoder.block(1)]
+    learnt = encoder.fit(prepared, target.numbers)[:, encoder.blocks()[1]]
+    by_heart = encoder.encode(prepared)[:, encoder.blocks()[1]]
     assert abs(np.corrcoef(learnt[:, 0], target.numbers)[0, 1]) < 0.25
     assert np.corrcoef(by_heart[:, 0], target.numbers)[0, 1] > 0.4, "what it would be told otherwise"
 
@@ -128,7 +145,7 @@ def test_what_is_learnt_depends_on_training_rows_alone(noise: Path) -> None:
     other = Encoder(plan.features, "classification", 2, 0)
     other.fit(changed[learn], target.numbers[learn])
     assert np.array_equal(encoder.encode(prepared[learn]), other.encode(prepared[learn]))
-    assert "elsewhere" not in other.levels(1)
+    assert "elsewhere" not in other.transformer.named_transformers_["means"].categories_[0]
 
 
 def test_rows_are_set_apart_once(noise: Path) -> None:

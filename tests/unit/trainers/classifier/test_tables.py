@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from pulsetrain.model.errors import BadTable, PulsetrainError
-from pulsetrain.model.report import Report
+from pulsetrain.model.report import Bars, Block, Histogram, Lines, Matrix, Report, Scatter, Table
 from pulsetrain.trainers.classifier import train
 from pulsetrain.trainers.classifier.predict import load
 
@@ -101,13 +101,36 @@ def test_a_nasty_table_is_learnt_from_to_the_end(start: Start, tmp_path: Path, n
     run = start("run")
     target = list(NASTY[name])[-1]
     train(run, data, target=target, folds=2, epochs=10)
-    msgspec.json.decode((run.dir / "report.json").read_bytes(), type=Report)
+    report = msgspec.json.decode((run.dir / "report.json").read_bytes(), type=Report)
+    for block in (block for section in report.sections for block in section.blocks):
+        can_be_drawn(block)
     model = load(run.dir / "model.zip")
     (answer,) = model.predict(model.input["examples"])
     assert answer["prediction"] is not None
     saved = pl.read_csv(run.dir / "predictions.csv")
     assert saved.width > len(NASTY[name])
     assert saved.height >= 2
+
+
+def can_be_drawn(block: Block) -> None:
+    """Its parts fit together, and there are no more of them than a page draws."""
+    match block:
+        case Lines():
+            assert block.series
+            assert all(0 < len(line.x) == len(line.y) <= 400 for line in block.series), block.title
+        case Scatter():
+            assert 0 < len(block.x) == len(block.y) <= 400, block.title
+        case Bars():
+            assert len(block.labels) <= 60
+            assert all(len(block.labels) == len(bars.values) for bars in block.series), block.title
+            assert all(len(bars.errors) in (0, len(bars.values)) for bars in block.series), block.title
+        case Matrix():
+            assert len(block.values) == len(block.rows) <= 50
+            assert all(len(row) == len(block.columns) <= 50 for row in block.values)
+        case Histogram():
+            assert all(len(one.counts) == len(block.edges) - 1 for one in block.series), block.title
+        case Table():
+            assert all(len(row) == len(block.columns) for row in block.rows), block.title
 
 
 def said(start: Start, data: Path, capsys: pytest.CaptureFixture[str], **options: Any) -> str:

@@ -121,6 +121,7 @@ def test_each_intent_is_parted_and_equal_texts_stay_together(tmp_path: Path) -> 
     assert counts == {"play": 8, "greet": 1, "leave": 0}
     assert part(examples, 0.2, seed=3)[1] == held_out
     assert part(examples, 0.2, seed=4)[1] != held_out
+    assert part(examples, 0.0, seed=3) == (examples, [])
 
 
 def test_splits_of_the_file_are_kept(tmp_path: Path) -> None:

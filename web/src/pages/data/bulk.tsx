@@ -1,9 +1,9 @@
 import * as Dialog from "@radix-ui/react-dialog";
 import { useMutation } from "@tanstack/react-query";
-import { ApiError, call, type RowProblem } from "pulsetrain";
+import { errorFrom } from "pulsetrain";
 import { X } from "lucide-react";
 import { useState, type ReactNode } from "react";
-import { server } from "../../app/server.ts";
+import type { RowProblem } from "../../app/queries.ts";
 import { counted } from "../../format.ts";
 import { Problem } from "../../parts/problem.tsx";
 import { pathOf } from "./queries.ts";
@@ -28,18 +28,34 @@ export function parsed(text: string): { examples: unknown[]; lines: number[]; wr
   return { examples, lines, wrong };
 }
 
+class WrongRows extends Error {
+  constructor(readonly problems: RowProblem[]) {
+    super();
+  }
+}
+
+/** Adds `examples`. Throws WrongRows where the server says which of them are wrong. */
+async function addAll(id: string, examples: unknown[]): Promise<void> {
+  const headers = { "Content-Type": "application/json", "Pulsetrain-Client": "page" };
+  const answer = await fetch(`${pathOf(id)}/examples`, { method: "POST", headers, body: JSON.stringify({ examples }) });
+  if (answer.ok) return;
+  const text = await answer.text();
+  const said = answer.status === 422 ? (JSON.parse(text) as { error?: { problems?: RowProblem[] } }).error?.problems : undefined;
+  throw said ? new WrongRows(said) : errorFrom(answer.status, text);
+}
+
 /** Many examples at once, pasted as JSON Lines: all of them, or none and the number of each wrong line. */
 export function Bulk({ id, onClose }: { id: string; onClose: () => void }): ReactNode {
   const [text, setText] = useState("");
   const { examples, lines, wrong } = parsed(text);
   const add = useMutation({
-    mutationFn: () => call(server, "POST", `${pathOf(id)}/examples`, { body: { examples } }),
+    mutationFn: () => addAll(id, examples),
     onSuccess: async () => {
       await refresh(id);
       onClose();
     },
   });
-  const refused = add.error instanceof ApiError ? add.error.problems.map(({ row, message }) => ({ row: lines[row - 1] ?? row, message })) : [];
+  const refused = add.error instanceof WrongRows ? add.error.problems.map(({ row, message }) => ({ row: lines[row - 1] ?? row, message })) : [];
   const problems = wrong.length > 0 ? wrong : refused;
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
