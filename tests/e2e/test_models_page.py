@@ -133,6 +133,7 @@ def test_versions_are_seen_and_compared(server: LiveServer, open_page: OpenPage)
 def test_a_model_is_asked_one_row_and_many(server: LiveServer, open_page: OpenPage) -> None:
     train(server, 3)
     page = open_page(f"{server.url}/models", width=390, height=844, scheme="light")
+    by(page, "predict-open").click()
     expect(by(page, "field-x")).to_have_value("3")
     expect(by(page, "field-unit")).to_have_value("kg")
     by(page, "field-x").fill("-1")

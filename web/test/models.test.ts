@@ -10,7 +10,7 @@ describe("versions side by side", () => {
   it("knows which way a figure is better, where its name says so", () => {
     expect(["loss", "Calibration error", "test_mae", "val_rmse"].map(better)).toEqual(["lower", "lower", "lower", "lower"]);
     expect(["Accuracy", "entity_f1", "AUC", "R²"].map(better)).toEqual(["higher", "higher", "higher", "higher"]);
-    expect(["rows_per_second", "Held out", "image"].map(better)).toEqual([null, null, null]);
+    expect(["rows_per_second", "Held out", "image", "generator_loss", "fake_scores"].map(better)).toEqual([null, null, null, null, null]);
   });
 
   it("marks the best, and none where nobody can say", () => {

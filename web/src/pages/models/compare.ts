@@ -4,10 +4,13 @@ import { textOf } from "../../parts/schema.ts";
 import type { Model } from "./queries.ts";
 
 const LOWER = /loss|error|(^|[_ ])(mae|mse|rmse|mape)($|[_ ])|perplexity|latency|divergence|distance/i;
+/** In a contest of two networks, neither one's figure is better by itself. */
+const CONTEST = /generator|discriminator|critic|(real|fake)[_ ]score/i;
 const HIGHER = /accuracy|(^|[_ ])(f1|auc|r2|r²|bleu)($|[_ ])|precision|recall|score|understood|quality|likeness/i;
 
 /** Whether less or more of a figure is better; null where its name does not tell. */
 export function better(key: string): "lower" | "higher" | null {
+  if (CONTEST.test(key)) return null;
   return LOWER.test(key) ? "lower" : HIGHER.test(key) ? "higher" : null;
 }
 

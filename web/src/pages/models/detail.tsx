@@ -16,7 +16,7 @@ import { Predict } from "./predict.tsx";
 import { pathOf, type Model } from "./queries.ts";
 
 /** One version: where it comes from, how good it is, and what can be done with it. */
-export function Detail({ model }: { model: Model }): ReactNode {
+export function Detail({ model, chosen }: { model: Model; chosen: boolean }): ReactNode {
   return (
     <article className="panel detail" aria-label={`${model.name} version ${model.version}`} data-testid="model-detail">
       <header>
@@ -42,7 +42,7 @@ export function Detail({ model }: { model: Model }): ReactNode {
       {model.predicts ? (
         <>
           <Deploy model={model} />
-          <Predict model={model} />
+          <Predict model={model} chosen={chosen} />
         </>
       ) : (
         <p className="part muted">This model makes no predictions here: its trainer names no predictor, or is not on this server.</p>

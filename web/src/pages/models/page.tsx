@@ -56,7 +56,7 @@ export function ModelsPage(): ReactNode {
           </div>
           <div className="beside">
             {compared.length > 0 && <Comparison models={compared} onClose={() => compare([])} />}
-            <Detail key={chosen.id} model={chosen} />
+            <Detail key={chosen.id} model={chosen} chosen={chosen.id === search.model} />
           </div>
         </div>
       )}

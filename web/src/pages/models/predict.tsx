@@ -8,24 +8,34 @@ import { Answer } from "./answer.tsx";
 import { Batch } from "./batch.tsx";
 import { ask, useInput, type InputSchema, type Model, type Row } from "./queries.ts";
 
-/** Ask the model: one row by a form, or many by a file. */
-export function Predict({ model }: { model: Model }): ReactNode {
-  const input = useInput(model);
+/** Ask the model: one row by a form, or many by a file. It is loaded only once somebody has `chosen` it. */
+export function Predict({ model, chosen }: { model: Model; chosen: boolean }): ReactNode {
+  const [wanted, setWanted] = useState(false);
+  const on = wanted || chosen || model.deployments.length > 0;
+  const input = useInput(model, on);
   const [many, setMany] = useState(false);
   return (
     <section className="part" aria-label="Predict" data-testid="predict">
       <div className="row">
         <h3 className="grow">Predict</h3>
-        <div className="segments" role="group" aria-label="How many rows">
-          <button aria-pressed={!many} onClick={() => setMany(false)}>
-            One
-          </button>
-          <button aria-pressed={many} onClick={() => setMany(true)} data-testid="batch-tab">
-            Many
-          </button>
-        </div>
+        {on && (
+          <div className="segments" role="group" aria-label="How many rows">
+            <button aria-pressed={!many} onClick={() => setMany(false)}>
+              One
+            </button>
+            <button aria-pressed={many} onClick={() => setMany(true)} data-testid="batch-tab">
+              Many
+            </button>
+          </div>
+        )}
       </div>
-      {input.isPending && (
+      {!on && (
+        <button className="button load" onClick={() => setWanted(true)} data-testid="predict-open">
+          <Sparkles className="icon" aria-hidden />
+          Load it and ask
+        </button>
+      )}
+      {on && input.isPending && (
         <>
           <div className="skeleton" style={{ height: 90 }} />
           <p className="faint">The model is being loaded.</p>

@@ -58,9 +58,10 @@ export const useDeployments = () =>
   });
 
 /** The form of a row that the model takes. The server loads the model for it, which may take a moment. */
-export const useInput = (model: Model) =>
+export const useInput = (model: Model, enabled: boolean) =>
   useQuery({
     queryKey: ["input", model.id],
+    enabled,
     staleTime: Infinity,
     retry: (failures, error) => error instanceof ApiError && error.status === 0 && failures < 2,
     queryFn: async ({ signal }) => (await call<{ input: InputSchema }>(server, "GET", `${pathOf(model)}/input`, { signal })).input,

@@ -18,11 +18,13 @@ type Move = { before: string } | { after: string } | { priority: number };
 export function WaitingList({ waiting, fetched }: { waiting: Waiting[]; fetched: number }): ReactNode {
   const kept = useRef<HTMLElement | null>(null);
   const move = useMutation({
+    // One after the other: who presses a key again before the answer is there means it.
+    scope: { id: "queue" },
     mutationFn: ({ run, to }: { run: string; to: Move }) => call(server, "POST", `/api/runs/${encodeURIComponent(run)}/queue`, { body: to }),
     onMutate: () => {
       kept.current = document.activeElement as HTMLElement | null;
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: ["queue"] }),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ["queue"] }),
   });
   const order = waiting.map(({ run }) => run).join();
   // What is moved in the page loses the focus, and a key pressed twice would go nowhere.
@@ -54,7 +56,7 @@ export function WaitingList({ waiting, fetched }: { waiting: Waiting[]; fetched:
             before={waiting[index - 1]?.run ?? null}
             after={waiting[index + 1]?.run ?? null}
             fetched={fetched}
-            onMove={(to) => !move.isPending && move.mutate({ run: each.run, to })}
+            onMove={(to) => move.mutate({ run: each.run, to })}
           />
         ))}
       </ol>
