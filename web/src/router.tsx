@@ -1,8 +1,7 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./app/shell.tsx";
 import { Missing } from "./pages/missing.tsx";
 import { RunsPage } from "./pages/runs.tsx";
-import { StartPage } from "./pages/start/page.tsx";
 import { Crash } from "./parts/crash.tsx";
 
 const text = (value: unknown): string | undefined =>
@@ -13,6 +12,8 @@ export interface StartSearch {
   data?: string | undefined;
   view?: "rows" | "plot" | undefined;
   trainer?: string | undefined;
+  /** The run that the new one shall be like. */
+  clone?: string | undefined;
 }
 
 export interface RunsSearch {
@@ -37,12 +38,23 @@ const root = createRootRoute({ component: Shell, notFoundComponent: () => <Missi
 const start = createRoute({
   getParentRoute: () => root,
   path: "/",
-  component: StartPage,
+  component: lazyRouteComponent(() => import("./pages/start/page.tsx"), "StartPage"),
   validateSearch: (search: Record<string, unknown>): StartSearch => ({
     data: text(search["data"]),
     view: oneOf(search["view"], "rows", "plot"),
     trainer: text(search["trainer"]),
+    clone: text(search["clone"]),
   }),
+});
+
+/** The start page by its name, as links from elsewhere may have it. */
+const named = createRoute({
+  getParentRoute: () => root,
+  path: "/start",
+  validateSearch: (search: Record<string, unknown>): StartSearch => search,
+  beforeLoad: ({ search }) => {
+    throw redirect({ to: "/", search, replace: true });
+  },
 });
 
 const runs = createRoute({
@@ -99,14 +111,28 @@ const dataset = createRoute({
   }),
 });
 
+export interface ModelsSearch {
+  /** The model that is looked at. */
+  model?: string | undefined;
+  /** Ids of those that stand side by side, with commas between. */
+  compare?: string | undefined;
+}
+
 const models = createRoute({
   getParentRoute: () => root,
   path: "/models",
-  component: lazyRouteComponent(() => import("./pages/models.tsx"), "ModelsPage"),
+  component: lazyRouteComponent(() => import("./pages/models/page.tsx"), "ModelsPage"),
+  validateSearch: (search: Record<string, unknown>): ModelsSearch => ({ model: text(search["model"]), compare: text(search["compare"]) }),
+});
+
+const queue = createRoute({
+  getParentRoute: () => root,
+  path: "/queue",
+  component: lazyRouteComponent(() => import("./pages/queue/page.tsx"), "QueuePage"),
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([start, runs, run, data, dataset, models]),
+  routeTree: root.addChildren([start, named, runs, run, data, dataset, models, queue]),
   defaultPreload: "intent",
   scrollRestoration: true,
 });

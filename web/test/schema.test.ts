@@ -1,27 +1,18 @@
 import { describe, expect, it } from "vitest";
-import type { Trainer } from "../src/app/queries.ts";
-import { boundsOf, fieldsOf, parametersOf, wrongWith } from "../src/pages/start/schema.ts";
+import type { Schema } from "../src/app/queries.ts";
+import { boundsOf, changesOf, draftOf, fieldsOf, parametersOf, wrongWith } from "../src/parts/schema.ts";
 
-const trainer: Trainer = {
-  name: "t",
-  title: "T",
-  summary: "",
-  data: "csv",
-  stages: [],
-  available: true,
-  problem: null,
-  parameters: {
-    required: ["epochs"],
-    properties: {
-      epochs: { type: "integer", minimum: 1, maximum: 1000, default: 100 },
-      learning_rate: { type: "number", exclusiveMinimum: 0, default: 0.001, "x-advanced": true },
-      device: { type: "string", enum: ["auto", "cpu"], default: "auto" },
-      keep: { type: "boolean", default: false },
-      target: { type: ["string", "null"], title: "Target column" },
-    },
+const schema: Schema = {
+  required: ["epochs"],
+  properties: {
+    epochs: { type: "integer", minimum: 1, maximum: 1000, default: 100 },
+    learning_rate: { type: "number", exclusiveMinimum: 0, default: 0.001, "x-advanced": true },
+    device: { type: "string", enum: ["auto", "cpu"], default: "auto" },
+    keep: { type: "boolean", default: false },
+    target: { type: ["string", "null"], title: "Target column" },
   },
 };
-const fields = fieldsOf(trainer);
+const fields = fieldsOf(schema);
 const [epochs, rate, device, , target] = fields;
 
 describe("the start form", () => {
@@ -50,5 +41,13 @@ describe("the start form", () => {
     expect(parametersOf(fields, {})).toEqual({});
     const draft = { epochs: "5", learning_rate: "1e-4", device: "cpu", keep: "true", target: "" };
     expect(parametersOf(fields, draft)).toEqual({ epochs: 5, learning_rate: 0.0001, device: "cpu", keep: true });
+  });
+
+  it("is filled in like an earlier run, and sends what has changed since", () => {
+    const like = draftOf(fields, { epochs: 5, keep: true, target: "price", gone: 1 });
+    expect(like).toEqual({ epochs: "5", keep: "true", target: "price" });
+    expect(changesOf(fields, like, like)).toEqual({});
+    expect(changesOf(fields, like, { ...like, epochs: "7", keep: "false", learning_rate: "0.1" })).toEqual({ epochs: 7, keep: false, learning_rate: 0.1 });
+    expect(changesOf(fields, like, { ...like, epochs: "", target: "" }), "what was emptied is as if never said").toEqual({ epochs: 100, target: "" });
   });
 });

@@ -364,9 +364,9 @@ def _asked(name: str, need: Need) -> str:
         return f"GPU {_join(map(str, sorted(need.named)))}"
     return {
         "slots": "a slot",
-        "cores": f"{need.cores:g} cores",
+        "cores": "a core" if need.cores == 1 else f"{need.cores:g} cores",
         "memory": f"{_gib(need.memory_bytes)} of memory",
-        "gpus": f"{need.gpus} GPUs",
+        "gpus": "a GPU" if need.gpus == 1 else f"{need.gpus} GPUs",
     }[name]
 
 

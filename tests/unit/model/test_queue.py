@@ -114,7 +114,7 @@ def test_a_run_that_can_never_fit_holds_up_nobody() -> None:
     waits(queue, "dream", gpus=1)
     waits(queue, "plain")
     assert fill(queue) == ["plain"]
-    assert queue.reasons() == {"dream": "It asks for 1 GPUs; this machine has no GPU."}
+    assert queue.reasons() == {"dream": "It asks for a GPU; this machine has no GPU."}
     assert misfit(Need.of(Resources(cores=2, memory_bytes=9 * GIB)), queue.machine) is not None
 
 

@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 const KEYS: readonly (readonly [string, ...string[]])[] = [
   ["Start page", "g", "s"],
   ["Runs", "g", "r"],
+  ["Queue", "g", "q"],
   ["Data", "g", "d"],
   ["Models", "g", "m"],
   ["Light or dark", "t"],

@@ -77,11 +77,24 @@ export function useRoom(room: Room, everyMs = 100): void {
   }, [room, everyMs]);
 }
 
-/** Keeps the list of data sets, which is fetched like any resource, as new as the log. */
-class DatasetWatch implements Part {
+/** What is asked for again when an event of one of these types comes. */
+const CONCERNS: Readonly<Record<string, RegExp>> = {
+  datasets: /^dataset\./,
+  models: /^(model\.|deployment\.changed)/,
+  deployments: /^deployment\./,
+  queue: /^run\.(created|status|queue)$/,
+};
+const GATHER_MS = 150;
+
+/** Keeps what is fetched like any resource as new as the log: data sets, models, deployments, the queue. */
+class Watch implements Part {
+  readonly #moved = new Set<string>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
   async load(signal: AbortSignal): Promise<string> {
     const answer = await call<DatasetList & { cursor: string }>(server, "GET", "/api/datasets?wait=0", { signal });
     queries.setQueryData<DatasetList>(["datasets"], answer);
+    for (const key of ["models", "deployments", "queue"]) this.#again(key);
     return answer.cursor;
   }
 
@@ -89,8 +102,17 @@ class DatasetWatch implements Part {
     if (event.type === "dataset.updated") {
       for (const about of ["preview", "versions", "examples"]) void queries.invalidateQueries({ queryKey: [about, event.data?.id] });
     }
-    if (event.type.startsWith("dataset.")) void queries.invalidateQueries({ queryKey: ["datasets"] });
-    if (event.type === "run.artifact") void queries.invalidateQueries({ queryKey: ["models"] });
+    for (const [key, types] of Object.entries(CONCERNS)) if (types.test(event.type)) this.#again(key);
+  }
+
+  /** Many events at once, as of a queue that moves, are one question. */
+  #again(key: string): void {
+    this.#moved.add(key);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      for (const moved of this.#moved) void queries.invalidateQueries({ queryKey: [moved] });
+      this.#moved.clear();
+    }, GATHER_MS);
   }
 }
 
@@ -110,7 +132,10 @@ export const house = new Room({
     "run.artifact",
     "alert",
     "command.*",
+    "run.queue",
     "dataset.*",
+    "model.*",
+    "deployment.*",
   ],
-  parts: [runList, new DatasetWatch()],
+  parts: [runList, new Watch()],
 });

@@ -1,5 +1,5 @@
-/** What the page asks for once and keeps: sessions, data sets, previews, trainers, models. */
-import { ApiError, call } from "pulsetrain";
+/** What the page asks for once and keeps: sessions, data sets, previews, trainers. */
+import { ApiError, call, type Resources } from "pulsetrain";
 import { QueryClient, useQuery } from "@tanstack/react-query";
 import { server } from "./server.ts";
 
@@ -77,9 +77,16 @@ export interface Property {
   maximum?: number;
   exclusiveMinimum?: number;
   exclusiveMaximum?: number;
-  enum?: (string | number)[];
+  enum?: (string | number | null)[];
+  examples?: unknown[];
   "x-advanced"?: boolean;
   "x-lines"?: boolean;
+}
+
+/** The part of JSON Schema that a form is made from. */
+export interface Schema {
+  properties?: Record<string, Property>;
+  required?: string[];
 }
 
 export interface Trainer {
@@ -88,21 +95,11 @@ export interface Trainer {
   summary: string;
   data: "csv" | "jsonl" | "table" | null;
   stages: string[];
-  parameters: { properties?: Record<string, Property>; required?: string[] };
+  parameters: Schema;
   available: boolean;
   problem: string | null;
-}
-
-export interface Model {
-  name: string;
-  epoch: number | null;
-  loss: number | null;
-  date: string;
-  run: string;
-  artifact: string;
-  size: number;
-  trainer: string | null;
-  dataset: string | null;
+  /** What its runs take of the machine, unless they are started with something else. */
+  resources: Resources;
 }
 
 export interface Session {
@@ -144,9 +141,6 @@ export const useTrainers = () =>
     queryKey: ["trainers"],
     queryFn: async ({ signal }) => (await get<{ trainers: Trainer[] }>("/api/trainers", signal)).trainers,
   });
-
-export const useModels = () =>
-  useQuery({ queryKey: ["models"], queryFn: ({ signal }) => get<Model[]>("/api/models", signal) });
 
 /** What went wrong, and what to do, in the server's own words. */
 export function explain(error: unknown): { message: string; hint: string } {

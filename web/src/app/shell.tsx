@@ -1,5 +1,5 @@
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { Boxes, CircleHelp, Database, ListChecks, Moon, PlayCircle, Sun } from "lucide-react";
+import { Boxes, CircleHelp, Database, ListChecks, ListOrdered, Moon, PlayCircle, Sun } from "lucide-react";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { Login } from "../pages/login.tsx";
 import { ConnectionBadge, useStale } from "./connection.tsx";
@@ -11,6 +11,7 @@ import { toggleTheme, useTheme } from "./theme.ts";
 const PAGES = [
   { to: "/", label: "Start", icon: PlayCircle },
   { to: "/runs", label: "Runs", icon: ListChecks },
+  { to: "/queue", label: "Queue", icon: ListOrdered },
   { to: "/data", label: "Data", icon: Database },
   { to: "/models", label: "Models", icon: Boxes },
 ] as const;
@@ -26,6 +27,7 @@ export function Shell(): ReactNode {
     t: toggleTheme,
     "g s": () => void navigate({ to: "/" }),
     "g r": () => void navigate({ to: "/runs" }),
+    "g q": () => void navigate({ to: "/queue" }),
     "g d": () => void navigate({ to: "/data" }),
     "g m": () => void navigate({ to: "/models" }),
   });

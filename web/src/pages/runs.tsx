@@ -1,10 +1,11 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { isActive, type Run } from "pulsetrain";
-import { ListChecks, Search } from "lucide-react";
+import { ListChecks, ListOrdered, Search } from "lucide-react";
 import type { ReactNode } from "react";
 import { useNow } from "../app/clock.ts";
 import { Crumbs } from "../app/crumbs.tsx";
 import { house, runList, useRoom } from "../app/live.ts";
+import { useQueue } from "../app/queue.ts";
 import { ago, dateTime, duration, label, measured, ms, percent } from "../format.ts";
 import { Bar } from "../parts/bar.tsx";
 import { shownState, StateBadge } from "../parts/state.tsx";
@@ -51,6 +52,7 @@ export function RunsPage(): ReactNode {
           </>
         )}
       </header>
+      <WaitingStrip />
       {none ? (
         <Empty />
       ) : (
@@ -68,6 +70,32 @@ export function RunsPage(): ReactNode {
         </p>
       )}
     </div>
+  );
+}
+
+const STRIP = 3;
+
+/** The first of those who wait, and the way to all of them. */
+function WaitingStrip(): ReactNode {
+  const waiting = useQueue().data?.waiting ?? [];
+  if (waiting.length === 0) return null;
+  return (
+    <section className="panel fresh strip" aria-label="Waiting" data-testid="waiting-strip">
+      <ListOrdered className="icon faint" aria-hidden />
+      <span className="muted">{waiting.length === 1 ? "1 run waits" : `${waiting.length} runs wait`}</span>
+      <ol className="grow row">
+        {waiting.slice(0, STRIP).map(({ run, name, position, reason }) => (
+          <li key={run} className="cut" title={reason}>
+            {position}.{" "}
+            <Link to="/runs/$id" params={{ id: run }}>
+              {name}
+            </Link>
+          </li>
+        ))}
+        {waiting.length > STRIP && <li className="faint">…</li>}
+      </ol>
+      <Link to="/queue">See the queue</Link>
+    </section>
   );
 }
 
@@ -134,7 +162,7 @@ function AlertDot({ run }: { run: Run }): ReactNode {
 }
 
 function timing(run: Run, now: number): string {
-  if (run.state === "queued") return "waits for a free place";
+  if (run.state === "queued") return waits(run);
   if (run.started_at === null) return "";
   const took = duration(((run.ended_at ? ms(run.ended_at) : now) - ms(run.started_at)) / 1000);
   if (!isActive(run.state)) return `took ${took}`;
@@ -142,6 +170,11 @@ function timing(run: Run, now: number): string {
   const left = progress?.eta_seconds == null ? null : progress.eta_seconds - (now - ms(progress.time!)) / 1000;
   const stage = run.stage ?? "running";
   return left === null ? `${stage} · ${took}` : left < 1 ? `${stage} · nearly done` : `${stage} · ${duration(left)} left`;
+}
+
+function waits({ progress }: Run): string {
+  const place = progress?.queue_position == null ? "waits for a free place" : `place ${progress.queue_position} in the queue`;
+  return progress?.start_seconds == null ? place : `${place} · in about ${duration(progress.start_seconds)}`;
 }
 
 function Empty(): ReactNode {

@@ -4,6 +4,7 @@ import { Problem } from "../../parts/problem.tsx";
 import { hueOf } from "./marked.tsx";
 import type { Example } from "./queries.ts";
 import { entitiesOf, marked, moved, piecesOf, spansOf, trimmed, wordsOf, type Span } from "./spans.ts";
+import "../../parts/field.css";
 
 export interface Draft {
   text: string;

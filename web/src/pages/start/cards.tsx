@@ -2,24 +2,30 @@ import { useMutation } from "@tanstack/react-query";
 import { call } from "pulsetrain";
 import { Check, FileSpreadsheet, LoaderCircle, MessagesSquare, Sparkles, Trash2, TriangleAlert, X } from "lucide-react";
 import { useState, type ReactNode } from "react";
-import { FORMATS, queries, type Dataset } from "../../app/queries.ts";
+import { FORMATS, queries, type Dataset, type Trainer } from "../../app/queries.ts";
 import { server } from "../../app/server.ts";
-import { bytes, count } from "../../format.ts";
+import { bytes, count, counted } from "../../format.ts";
 import { Confirm } from "../../parts/confirm.tsx";
 import { Problem } from "../../parts/problem.tsx";
+import { takes } from "./choice.ts";
 import { Upload } from "./upload.tsx";
 
 interface CardsProps {
   datasets: Dataset[] | undefined;
+  /** The trainer that was asked for, whose data alone is offered; null for all. */
+  trainer: Trainer | null;
+  onAnyTrainer: () => void;
   /** More are being made. */
   preparing: boolean;
   chosen: string | null;
   onChoose: (id: string) => void;
 }
 
-export function Cards({ datasets, preparing, chosen, onChoose }: CardsProps): ReactNode {
-  const mine = datasets?.filter((each) => !each.sample) ?? [];
-  const samples = datasets?.filter((each) => each.sample) ?? [];
+export function Cards({ datasets, trainer, onAnyTrainer, preparing, chosen, onChoose }: CardsProps): ReactNode {
+  const offered = (datasets ?? []).filter((each) => trainer === null || takes(trainer, each) || each.id === chosen);
+  const left = (datasets?.length ?? 0) - offered.length;
+  const mine = offered.filter((each) => !each.sample);
+  const samples = offered.filter((each) => each.sample);
   // Two of one title are told apart by their files' names.
   const heads = (datasets ?? []).map((each) => titleOf(each)[0]);
   const [problem, setProblem] = useState<unknown>(null);
@@ -45,6 +51,14 @@ export function Cards({ datasets, preparing, chosen, onChoose }: CardsProps): Re
           onChoose={onChoose}
         />
       ))}
+      {trainer !== null && left > 0 && (
+        <p className="left muted" data-testid="datasets-left">
+          {`${counted(left, "data set is", "data sets are")} not what ${trainer.title} learns from.`}{" "}
+          <button className="link" onClick={onAnyTrainer}>
+            Show all
+          </button>
+        </p>
+      )}
       {preparing && [0, 1, 2, 3, 4].slice(samples.length).map((key) => <div key={key} className="skeleton card-height" />)}
     </section>
   );

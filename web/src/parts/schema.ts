@@ -1,5 +1,5 @@
-/** A form from a trainer's JSON Schema: which fields, what they hold, and what is wrong with it. Pure. */
-import type { Property, Trainer } from "../../app/queries.ts";
+/** A form from a JSON Schema, a trainer's or a model's: which fields, what they hold, and what is wrong. Pure. */
+import type { Property, Schema } from "../app/queries.ts";
 
 export type FieldKind = "integer" | "number" | "boolean" | "choice" | "text";
 
@@ -17,18 +17,24 @@ export interface Field {
 /** What people typed, field by field; booleans are "true" and "false". */
 export type Draft = Readonly<Record<string, string>>;
 
-export function fieldsOf(trainer: Trainer): Field[] {
-  const required = new Set(trainer.parameters.required ?? []);
-  return Object.entries(trainer.parameters.properties ?? {}).map(([key, property]) => ({
+export function fieldsOf(schema: Schema): Field[] {
+  const required = new Set(schema.required ?? []);
+  return Object.entries(schema.properties ?? {}).map(([key, property]) => ({
     key,
     kind: kindOf(property),
     title: property.title ?? key.replace(/_/g, " ").replace(/^./, (letter) => letter.toUpperCase()),
     help: property.description ?? "",
     required: required.has(key),
     advanced: property["x-advanced"] === true,
-    initial: property.default === undefined || property.default === null ? "" : String(property.default),
+    initial: textOf(property.default),
     property,
   }));
+}
+
+/** A value as a form shows it. */
+export function textOf(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 function kindOf(property: Property): FieldKind {
@@ -81,7 +87,24 @@ export function parametersOf(fields: readonly Field[], draft: Draft): Record<str
   return parameters;
 }
 
-function valueOf(field: Field, text: string): unknown {
+/** What was filled in like an earlier run: its own values where it has any. */
+export function draftOf(fields: readonly Field[], parameters: Readonly<Record<string, unknown>>): Draft {
+  const known = fields.filter(({ key }) => key in parameters);
+  return Object.fromEntries(known.map(({ key }) => [key, textOf(parameters[key])]));
+}
+
+/** What a run that is like another has other than that one; what was emptied goes back to the default. */
+export function changesOf(fields: readonly Field[], like: Draft, draft: Draft): Record<string, unknown> {
+  const changed: Record<string, unknown> = {};
+  for (const field of fields) {
+    const text = draft[field.key] ?? field.initial;
+    if (text === (like[field.key] ?? field.initial)) continue;
+    changed[field.key] = text.trim() === "" ? (field.property.default ?? (field.kind === "text" ? "" : null)) : valueOf(field, text);
+  }
+  return changed;
+}
+
+export function valueOf(field: Field, text: string): unknown {
   if (field.kind === "integer" || field.kind === "number") return Number(text);
   if (field.kind === "boolean") return text === "true";
   if (field.kind === "choice") return field.property.enum!.find((choice) => String(choice) === text) ?? text;
