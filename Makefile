@@ -35,8 +35,9 @@ $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/python tests/thirdparty/packages.py
 	touch $@
 
+# Most tests wait for processes and sockets of their own, so four go side by side on two cores; a file stays together.
 test: $(VENV)/.tested lint types floors web-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .

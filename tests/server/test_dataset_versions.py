@@ -79,6 +79,25 @@ def test_a_version_of_another_format_or_of_nothing_is_refused(tmp_path: Path) ->
     on_site(tmp_path, body)
 
 
+def test_a_data_folder_that_was_copied_still_serves_its_data(tmp_path: Path) -> None:
+    """A copy has times of its own, and a file and what is kept of it are no longer one."""
+
+    async def body(here: Site) -> None:
+        datasets = here.parts.datasets
+        digest = (await here.upload("wine.csv", WINE)).json()["dataset"]["digest"]
+        kept, current = datasets.path("wine.csv", digest), datasets.path("wine.csv")
+        assert kept.samefile(current)
+        for path, seconds in ((kept, 1_000), (current, 2_000)):
+            copy = path.with_name("copy")
+            copy.write_bytes(path.read_bytes())
+            os.utime(copy, (seconds, seconds))
+            copy.replace(path)
+        assert await datasets.digest("wine.csv") == digest
+        assert datasets.path("wine.csv", digest).read_bytes() == WINE
+
+    on_site(tmp_path, body)
+
+
 def test_a_run_gets_the_content_that_it_was_started_with(tmp_path: Path) -> None:
     async def body(here: Site) -> None:
         datasets = here.parts.datasets

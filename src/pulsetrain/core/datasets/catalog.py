@@ -174,8 +174,8 @@ class Datasets:
         if digest != entry.dataset.digest:
             if entry.path is not None or not found.is_file():
                 raise gone
-        elif signature(found) != (entry.dataset.size, entry.modified):
-            # Written over since it was last looked at.
+        elif found.samefile(current) and signature(current) != (entry.dataset.size, entry.modified):
+            # Written over since it was last looked at. (In a data folder that was copied, the two are no longer one.)
             raise gone
         return found
 
