@@ -101,10 +101,10 @@ function Row({ waiting, before, after, fetched, onMove }: RowProps): ReactNode {
       </span>
       <Priority key={priority} name={name} value={priority} onValue={(value) => onMove({ priority: value })} />
       <span className="row moves">
-        <button className="button quiet small icon-only" disabled={before === null} onClick={up} aria-label={`Move ${name} up`} title="Up (Alt ↑)">
+        <button className="button quiet small icon-only" aria-disabled={before === null} onClick={up} aria-label={`Move ${name} up`} title="Up (Alt ↑)">
           <ArrowUp className="icon" />
         </button>
-        <button className="button quiet small icon-only" disabled={after === null} onClick={down} aria-label={`Move ${name} down`} title="Down (Alt ↓)">
+        <button className="button quiet small icon-only" aria-disabled={after === null} onClick={down} aria-label={`Move ${name} down`} title="Down (Alt ↓)">
           <ArrowDown className="icon" />
         </button>
         <Cancel run={run} name={name} />
