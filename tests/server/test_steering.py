@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from live import PATIENCE, LiveServer, eventually
@@ -222,3 +223,26 @@ def wine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("data") / "rows.csv"
     file.write_text("x,y,kind\n" + "\n".join(rows) + "\n")
     return file
+
+
+def test_the_timeline_tells_what_happened_in_order(server: LiveServer, run: str) -> None:
+    with Client(server.url, name="ann") as client:
+        client.set(run, "rate", 0.25)
+        client.note(run, "a note")
+    page = eventually(
+        lambda: (
+            (page := server.get(f"/api/runs/{run}/timeline"))
+            and [event["type"] for event in page["events"]].count("command.applied") == 2
+            and page
+        ),
+        "both answers",
+    )
+    events = page["events"]
+    assert [event["seq"] for event in events] == sorted(event["seq"] for event in events)
+    assert {event["type"] for event in events} == {"run.status", "command.requested", "command.applied"}
+    [applied] = [event for event in events if event["data"].get("details", {}).get("name") == "rate"]
+    assert applied["data"]["step"] > 0
+    assert applied["data"]["details"]["value"] == 0.25
+    # Reading goes on from its cursor without a hole.
+    assert int(page["cursor"].rpartition("-")[2]) >= events[-1]["seq"]
+    assert httpx.get(f"{server.url}/api/runs/r_aaaaaaaaaa/timeline").status_code == 404

@@ -18,8 +18,8 @@ import type { Connection, Transport } from "./sources/source.ts";
 import type { Event, Run } from "./types.ts";
 
 /** All that folds into a run but its log lines, which are many. */
-const OF_RUNS = ["created", "status", "lease", "stage", "progress", "metrics", "result", "artifact", "system"];
-const TYPES = [...OF_RUNS.map((name) => `run.${name}`), "command.*", "dataset.*"];
+const TYPES =
+  "run.created run.status run.lease run.queue run.stage run.progress run.metrics run.controls run.table run.result run.artifact run.system alert command.* dataset.*".split(" ");
 
 export interface FollowOptions extends Partial<Omit<RoomOptions, "parts" | "run" | "until">> {
   /** How many of the newest runs to begin with. */
@@ -82,7 +82,7 @@ export interface TrainingHandlers extends ConnectionHandlers {
   /** A run has changed: its folded state, and the event that changed it. */
   onJobUpdate?: (run: Run, event: Event) => void;
   onJobCreated?: (run: Run) => void;
-  onDatasetUpdate?: (dataset: Dataset, action: "created" | "deleted") => void;
+  onDatasetUpdate?: (dataset: Dataset, action: "created" | "updated" | "deleted") => void;
 }
 
 export interface Dataset {
@@ -119,19 +119,19 @@ function useStanding(room: Room, handlers: ConnectionHandlers, onEvent: (event: 
       const { state, error } = connection as { state: string; error?: ApiError | null };
       const was = connected;
       connected = state === "live";
-      if (connected && !was) onConnected?.();
-      if (was && !connected) onDisconnected?.(connection);
+      if (connected !== was) (connected ? onConnected : onDisconnected)?.(connection);
       if (error) onError?.(error);
     };
     onConnection(room.connection);
     return room.listen({ onConnection, onEvent: (event) => latest.current.onEvent(event) });
   }, [room]);
   const { connection } = room;
+  const { state, attempt = 0, transport = null } = connection as { state: string; attempt?: number; transport?: Transport };
   return {
-    isConnected: connection.state === "live",
-    reconnectAttempts: "attempt" in connection ? connection.attempt : 0,
+    isConnected: state === "live",
+    reconnectAttempts: attempt,
     connection,
-    transport: "transport" in connection ? connection.transport : null,
+    transport,
     isLoading: !room.loaded,
     retryNow: room.retryNow,
   };
@@ -143,7 +143,7 @@ export function useTrainingStream(handlers: TrainingHandlers = {}): TrainingStre
   return useStanding(room, handlers, (event) => {
     const run = event.run && list.find(event.run);
     if (event.type.startsWith("dataset.")) {
-      handlers.onDatasetUpdate?.(event.data as unknown as Dataset, event.type.slice(8) as "created" | "deleted");
+      handlers.onDatasetUpdate?.(event.data as unknown as Dataset, event.type.slice(8) as "created" | "updated" | "deleted");
     } else if (run) {
       if (event.type === "run.created") handlers.onJobCreated?.(run);
       else handlers.onJobUpdate?.(run, event);

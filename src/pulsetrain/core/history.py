@@ -14,6 +14,16 @@ from pulsetrain.model.runs import Run
 from pulsetrain.ports import EventLog
 
 _PAGE_EVENTS = 256
+TIMELINE = (
+    "run.status",
+    "run.stage",
+    "run.artifact",
+    "alert",
+    "command.requested",
+    "command.applied",
+    "command.rejected",
+)
+"""Types of the events that are marked on a run's charts (PROTOCOL §4)."""
 
 
 class Points(msgspec.Struct):
@@ -72,6 +82,11 @@ class History:
                     break
         assert cursor is not None
         return LogPage(cursor, newest_first[::-1], before)
+
+    async def timeline(self, run: str) -> tuple[Cursor, list[Event]]:
+        """What happened to a run, in order: states, stages, commands, alerts and files. Raises RunNotFound."""
+        await self._known(run)
+        return await self._log.run_events(run, TIMELINE)
 
     async def models(self) -> list[dict[str, Any]]:
         """The trained models with their real figures, newest first."""

@@ -9,6 +9,7 @@ import msgspec
 from pulsetrain.core.datasets import Dataset, ListedExample, Version
 from pulsetrain.core.deployments import Deployment
 from pulsetrain.core.models import Model as ModelVersion
+from pulsetrain.model.events import Event
 from pulsetrain.model.formats import Format
 from pulsetrain.model.runs import Run
 from pulsetrain.model.trainers import Trainer
@@ -72,6 +73,11 @@ class Series(msgspec.Struct):
 class SeriesPage(msgspec.Struct):
     cursor: str
     series: dict[str, Series]
+
+
+class TimelinePage(msgspec.Struct):
+    cursor: str
+    events: list[Event]
 
 
 class LogLine(msgspec.Struct):

@@ -106,6 +106,15 @@ RUNS = (
     ),
     Operation(
         "GET",
+        "/api/runs/{id}/timeline",
+        "Runs",
+        "What happened to the run, oldest first: what is marked on its charts",
+        answers.TimelinePage,
+        about="Its states, stages, commands and their answers, alerts and files.",
+        errors=("run_not_found",),
+    ),
+    Operation(
+        "GET",
         "/api/runs/{id}/logs",
         "Runs",
         "Lines of the run's output, oldest first",

@@ -106,6 +106,12 @@ async def run_series(request: Request) -> Response:
     return answer(cursor, series=series)
 
 
+async def run_timeline(request: Request) -> Response:
+    known_parameters(request, ())
+    cursor, events = await services(request).history.timeline(request.path_params["id"])
+    return answer(cursor, events=events)
+
+
 async def run_logs(request: Request) -> Response:
     known_parameters(request, {"before", "limit"})
     before = whole_number(request, "before", 2**62, 1, 2**62)
@@ -169,6 +175,7 @@ routes: list[BaseRoute] = [
     Route("/api/runs/{id}/retry", retry_run, methods=["POST"]),
     Route("/api/runs/{id}/clone", clone_run, methods=["POST"]),
     Route("/api/runs/{id}/series", run_series),
+    Route("/api/runs/{id}/timeline", run_timeline),
     Route("/api/runs/{id}/logs", run_logs),
     Route("/api/runs/{id}/artifacts/{name}", get_artifact, methods=["GET"]),
     Route("/api/runs/{id}/artifacts/{name}", put_artifact, methods=["PUT"]),

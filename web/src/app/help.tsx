@@ -16,6 +16,7 @@ const KEYS: readonly (readonly [string, ...string[]])[] = [
   ["Pause and follow the charts", "Space"],
   ["Search the log", "/"],
   ["Next error in the log", "n"],
+  ["Pause and resume the run", "Shift", "P"],
   ["Stop the run", "Shift", "S"],
   ["This help", "?"],
 ];

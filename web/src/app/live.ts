@@ -130,6 +130,7 @@ export const house = new Room({
     "run.progress",
     "run.metrics",
     "run.artifact",
+    "alert",
     "command.*",
     "run.queue",
     "dataset.*",

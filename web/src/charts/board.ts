@@ -1,6 +1,7 @@
 /** All charts of a run: one view for all, one redraw per frame, and only of charts that can be seen. */
 import type { Column } from "pulsetrain";
 import type { XAxis } from "./derive.ts";
+import type { RunMark } from "./marks.ts";
 
 export interface View {
   readonly axis: XAxis;
@@ -28,6 +29,8 @@ export class Board {
   /** Unix seconds that relative time counts from. */
   start = 0;
   paused = false;
+  /** What happened to the run: marked on every chart. */
+  marks: readonly RunMark[] = [];
   onZoom: (zoom: readonly [number, number] | null) => void = () => undefined;
 
   readonly #charts = new Set<Drawable>();

@@ -5,6 +5,7 @@ import { useTheme } from "../app/theme.ts";
 import { duration, measured, steady } from "../format.ts";
 import type { Board, Drawable } from "./board.ts";
 import { align, decimate, linearTicks, logTicks, lowerBound, padded, Smoothed, tooNarrow, xOf, type Decimated, type Mark, type XAxis } from "./derive.ts";
+import { gathered, MarkLayer, markX } from "./marks.ts";
 
 export interface LineSpec {
   readonly key: string;
@@ -54,6 +55,7 @@ export class LineChart implements Drawable {
   readonly #readout: Readout;
   readonly #smoothed: Smoothed[];
   readonly #plot: uPlot;
+  readonly #layer: MarkLayer;
   readonly #ends: (() => void)[] = [];
   #axis: XAxis;
   #log: boolean;
@@ -68,6 +70,7 @@ export class LineChart implements Drawable {
     this.#axis = board.view.axis;
     this.#log = board.view.log;
     this.#plot = new uPlot(this.#options(host.clientWidth || 400), [[], ...lines.flatMap(() => [[], []])] as uPlot.AlignedData, host);
+    this.#layer = new MarkLayer(this.#plot.over);
     this.#watch(host);
     this.#ends.push(board.add(this));
   }
@@ -100,7 +103,21 @@ export class LineChart implements Drawable {
     const { x, ys } = align([...raw, ...smooth]);
     const data = [x, ...this.#lines.flatMap((_, index) => [ys[index]!, ys[this.#lines.length + index]!])];
     this.#plot.setData(data as uPlot.AlignedData, true);
+    this.#placeMarks();
     this.#read();
+  }
+
+  /** What happened to the run, where it happened. */
+  #placeMarks(): void {
+    const { marks, columns, view, start } = this.#board;
+    const column = this.#lines.map(({ key }) => columns.get(key)).find((each) => each && each.length > 0);
+    const width = this.#plot.over.clientWidth;
+    const places = marks.flatMap((mark) => {
+      const x = column ? markX(mark, column, view.axis, start, columns.get("epoch")) : null;
+      const pixel = x === null ? -1 : this.#plot.valToPos(x, "x");
+      return pixel >= 0 && pixel <= width ? [{ pixel, mark }] : [];
+    });
+    this.#layer.show(gathered(places));
   }
 
   #watch(host: HTMLElement): void {

@@ -121,7 +121,10 @@ function Row({ run, now }: { run: Run; now: number }): ReactNode {
   return (
     <Link to="/runs/$id" params={{ id: run.id }} className="run-row" data-testid={`run-row-${run.id}`} data-run={run.id}>
       <span className="what">
-        <b className="cut">{run.name}</b>
+        <span className="row">
+          <b className="cut">{run.name}</b>
+          <AlertDot run={run} />
+        </span>
         <span className="faint cut">{[run.trainer ?? run.command?.join(" "), run.dataset].filter(Boolean).join(" · ")}</span>
       </span>
       <span>
@@ -149,6 +152,13 @@ function Row({ run, now }: { run: Run; now: number }): ReactNode {
       </time>
     </Link>
   );
+}
+
+/** A run with alerts that somebody should look at says so in the list, by a dot and in words. */
+function AlertDot({ run }: { run: Run }): ReactNode {
+  const worst = run.alerts.findLast(({ severity }) => severity === "error") ?? run.alerts.findLast(({ severity }) => severity === "warning");
+  if (!worst) return null;
+  return <i className="alert-dot" data-severity={worst.severity} role="img" aria-label={`${worst.severity}: ${worst.message}`} title={worst.message} data-testid="alert-dot" />;
 }
 
 function timing(run: Run, now: number): string {

@@ -3,7 +3,7 @@ import { Ban, CircleCheck, CircleDashed, CirclePause, CircleX, Ghost, Hourglass,
 import type { ReactNode } from "react";
 import "./state.css";
 
-export type ShownState = Run["state"] | "stopping" | "unresponsive" | "stalled";
+export type ShownState = Run["state"] | "stopping" | "pausing" | "resuming" | "unresponsive" | "stalled";
 
 const LOOKS: Readonly<Record<ShownState, readonly [string, typeof Ban]>> = {
   queued: ["Queued", Hourglass],
@@ -15,6 +15,8 @@ const LOOKS: Readonly<Record<ShownState, readonly [string, typeof Ban]>> = {
   stopped: ["Stopped", Square],
   lost: ["Lost", Ghost],
   stopping: ["Stopping…", Ban],
+  pausing: ["Pausing…", CirclePause],
+  resuming: ["Resuming…", LoaderCircle],
   unresponsive: ["Unresponsive", TriangleAlert],
   stalled: ["Stalled", TriangleAlert],
 };
@@ -23,6 +25,9 @@ const LOOKS: Readonly<Record<ShownState, readonly [string, typeof Ban]>> = {
 export function shownState(run: Run): ShownState {
   if (run.commands.some((command) => command.command === "stop")) return "stopping";
   if (!run.responsive && (run.state === "running" || run.state === "paused" || run.state === "starting")) return "unresponsive";
+  const asked = run.commands.findLast(({ command }) => command === "pause" || command === "resume")?.command;
+  if (asked === "pause" && run.state === "running") return "pausing";
+  if (asked === "resume" && run.state === "paused") return "resuming";
   return run.state;
 }
 

@@ -50,7 +50,7 @@ export function Charts({ open, run }: { open: OpenRun; run: Run }): ReactNode {
     Escape: () => change({ zoom: undefined }),
     Space: () => pause(!paused),
   });
-  if (groups.length === 0) return <NoCharts run={run} />;
+  if (groups.length === 0) return Object.keys(run.tables).length > 0 ? null : <NoCharts run={run} />;
   const following = view.zoom === null && !paused;
   return (
     <>

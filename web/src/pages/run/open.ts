@@ -3,6 +3,8 @@ import { LogPart, Room, RunState, SeriesPart, SystemPart, type Run } from "pulse
 import { ms } from "../../format.ts";
 import { server, sources } from "../../app/server.ts";
 import { Board } from "../../charts/board.ts";
+import type { RunMark } from "../../charts/marks.ts";
+import { entriesOf, isMarked, markText, TimelinePart, type Entry } from "./timeline.ts";
 
 export interface OpenRun {
   readonly id: string;
@@ -11,6 +13,7 @@ export interface OpenRun {
   readonly series: SeriesPart;
   readonly log: LogPart;
   readonly machine: SystemPart;
+  readonly timeline: TimelinePart;
   readonly board: Board;
 }
 
@@ -19,6 +22,11 @@ function startOf(run: Run, series: SeriesPart): number {
   let start = ms(run.started_at ?? run.created_at) / 1000;
   for (const column of series.columns.values()) if (column.length > 0) start = Math.min(start, column.time[0]!);
   return start;
+}
+
+function markOf(entry: Entry): RunMark {
+  const { seq: id, kind, tone, step } = entry;
+  return { id, kind, tone, step, time: ms(entry.time) / 1000, text: markText(entry) };
 }
 
 let last: OpenRun | null = null;
@@ -30,13 +38,19 @@ export function openRun(id: string): OpenRun {
   const series = new SeriesPart(server, id);
   const log = new LogPart(server, id);
   const machine = new SystemPart(server, id, () => room.changed());
+  const timeline = new TimelinePart(server, id);
   const board = new Board(series.columns);
-  const room: Room = new Room({ at: server, sources, run: [id], parts: [state, series, log, machine] });
+  const room: Room = new Room({ at: server, sources, run: [id], parts: [state, series, log, machine, timeline] });
+  let marked = timeline.events;
   room.subscribe(() => {
     const { run } = state;
     if (run) board.start = startOf(run, series);
+    if (timeline.events !== marked) {
+      marked = timeline.events;
+      board.marks = entriesOf(marked).filter(isMarked).map(markOf);
+    }
     board.changed();
   });
-  last = { id, room, state, series, log, machine, board };
+  last = { id, room, state, series, log, machine, timeline, board };
   return last;
 }

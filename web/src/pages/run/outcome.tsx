@@ -1,5 +1,5 @@
 import { isFinal, type Run } from "pulsetrain";
-import { CircleCheck, CircleX, Download, Square, TriangleAlert } from "lucide-react";
+import { CircleCheck, CirclePause, CircleX, Download, Square, TriangleAlert } from "lucide-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useNow } from "../../app/clock.ts";
@@ -14,8 +14,29 @@ export function Outcome({ run, open }: { run: Run; open: OpenRun }): ReactNode {
   if (run.state === "failed") return <Failed run={run} open={open} />;
   if (run.state === "stopped") return <Stopped run={run} />;
   if (run.state === "succeeded") return <Succeeded run={run} />;
+  if (run.state === "paused" && run.responsive) return <Paused run={run} open={open} />;
   if (run.state === "lost" || (!run.responsive && !isFinal(run.state))) return <Silent run={run} />;
   return null;
+}
+
+/** A pause is told with how it came about: whether there is a checkpoint of this moment. */
+function Paused({ run, open }: { run: Run; open: OpenRun }): ReactNode {
+  const now = useNow();
+  const pause = open.timeline.events.findLast(({ type, data }) => type === "command.applied" && data["command"] === "pause");
+  const since = open.timeline.events.findLast(({ type, data }) => type === "run.status" && data["state"] === "paused");
+  const { how, details } = (pause?.data ?? {}) as { how?: string; details?: { checkpoint?: boolean } };
+  const saved = details?.checkpoint ? " It saved a checkpoint first." : "";
+  return (
+    <div className="notice warn" role="status" data-testid="paused">
+      <CirclePause className="icon" aria-hidden />
+      <div className="grow">
+        <p>
+          <b>Paused{since ? ` for ${duration((now - ms(since.time)) / 1000)}` : ""}.</b> {how === "SIGSTOP" ? "It was halted where it was." : how === "safe point" ? `It was halted at a safe point.${saved}` : ""}
+        </p>
+        <p>{run.trainer === null ? "It takes no processor time until it is resumed." : "It takes no processor time, keeps its memory, and gives its slot to others until it is resumed."}</p>
+      </div>
+    </div>
+  );
 }
 
 function Stopping({ run, requestedAt, grace }: { run: Run; requestedAt: string; grace: number }): ReactNode {
@@ -95,7 +116,7 @@ function Succeeded({ run }: { run: Run }): ReactNode {
       <CircleCheck className="icon" aria-hidden />
       <div className="grow">
         <p>
-          <b>Done{took}.</b> {run.message ?? (data ? "The new rows are ready." : "")}
+          <b>Done{took}.</b> {run.message ?? (data ? (run.trainer === "tabular-gan" ? "The new rows are ready." : `${data.name} is ready.`) : "")}
         </p>
       </div>
       <div className="row outcome-actions">

@@ -5,8 +5,10 @@ import { useLive, useRoom } from "../../app/live.ts";
 import { percent } from "../../format.ts";
 import { Problem } from "../../parts/problem.tsx";
 import { Missing } from "../missing.tsx";
+import { Alerts } from "./alerts.tsx";
 import { Charts } from "./charts.tsx";
 import { Details } from "./details.tsx";
+import { Timeline } from "./events.tsx";
 import { Files } from "./files.tsx";
 import { Head } from "./head.tsx";
 import { Log } from "./log.tsx";
@@ -14,13 +16,15 @@ import { Machine } from "./machine.tsx";
 import { openRun, type OpenRun } from "./open.ts";
 import { Outcome } from "./outcome.tsx";
 import { Stages } from "./stages.tsx";
+import { Steer } from "./steer.tsx";
+import { Tables } from "./tables.tsx";
 import "./run.css";
 
-const Report = lazy(() => import("./report.tsx"));
+const Report = lazy(() => import("./report/page.tsx"));
 
 const TABS = [
   [undefined, "Charts"],
-  ["report", "Quality report"],
+  ["report", "Report"],
   ["details", "Details"],
 ] as const;
 
@@ -49,10 +53,12 @@ function Shown({ open }: { open: OpenRun }): ReactNode {
         <Link to="/runs">Runs</Link>
         <span className="cut">{run.name}</span>
       </Crumbs>
-      <Head run={run} workedAt={open.state.workedAt} />
+      <Head run={run} workedAt={open.state.workedAt} timeline={open.timeline} />
       <Outcome run={run} open={open} />
+      <Alerts run={run} />
       <Stages run={run} />
       <div className="run-body">
+        <Steer run={run} open={open} />
         <div className="run-main">
           <Tabs tab={tab} report={report !== undefined} />
           {tab === "details" ? (
@@ -62,12 +68,16 @@ function Shown({ open }: { open: OpenRun }): ReactNode {
               <Report run={run} artifact={report} />
             </Suspense>
           ) : (
-            <Charts open={open} run={run} />
+            <>
+              <Charts open={open} run={run} />
+              <Tables run={run} />
+            </>
           )}
         </div>
-        <aside className="run-side" aria-label="Log, machine and files">
+        <aside className="run-side" aria-label="Log, timeline, machine and files">
           <Files run={run} />
           <Log part={open.log} board={open.board} room={open.room} total={run.log_lines} />
+          <Timeline open={open} />
           <Machine open={open} run={run} />
         </aside>
       </div>

@@ -15,7 +15,7 @@ export function Stages({ run }: { run: Run }): ReactNode {
   const done = run.state === "succeeded" ? 100 : (run.progress?.percent ?? null);
   const tone = run.state === "succeeded" ? "ok" : run.state === "failed" ? "danger" : isActive(run.state) ? "" : "still";
   return (
-    <section className="stages" aria-label="Progress">
+    <section className="stages" aria-label="Progress" data-many={run.stages.length > 5}>
       <div className="stage overall">
         <span className="row">
           <b className="grow">Progress</b>

@@ -1,13 +1,8 @@
-import { useQuery } from "@tanstack/react-query";
-import { call, type Artifact, type Run } from "pulsetrain";
-import { Info } from "lucide-react";
 import { useState, type ReactNode } from "react";
-import { server } from "../../app/server.ts";
-import { count, measured, share } from "../../format.ts";
-import { Problem } from "../../parts/problem.tsx";
-import { artifactUrl } from "./files.tsx";
-import { Bars, HeatMap, Outline } from "./report-plots.tsx";
-import "./report.css";
+import { count, measured, share } from "../../../format.ts";
+import { Notes } from "./notes.tsx";
+import { Bars, HeatMap, Outline } from "./quality-plots.tsx";
+import "./quality.css";
 
 export type Distribution = { edges: number[]; share: number[] } | { values: (string | number)[]; share: number[] };
 
@@ -34,31 +29,13 @@ export interface QualityReport {
 }
 
 /** How good the synthetic rows are, in plain words and plots. */
-export default function Report({ run, artifact }: { run: Run; artifact: Artifact | undefined }): ReactNode {
-  const report = useQuery({
-    queryKey: ["report", run.id, artifact?.digest],
-    enabled: artifact !== undefined,
-    staleTime: Infinity,
-    queryFn: ({ signal }) => call<QualityReport>(server, "GET", `${artifactUrl(run.id, "report.json")}?inline=1`, { signal }),
-  });
-  if (!artifact) return <p className="panel empty">The report is written when the run evaluates its model.</p>;
-  if (report.isError) return <Problem error={report.error} />;
-  if (!report.data) return <div className="skeleton" style={{ height: 480 }} />;
+export function Quality({ report }: { report: QualityReport }): ReactNode {
   return (
     <div className="report" data-testid="quality-report">
-      <Summary report={report.data} />
-      <Distributions columns={report.data.columns} />
-      {report.data.correlation && report.data.correlation.columns.length > 1 && <Correlation correlation={report.data.correlation} />}
-      {report.data.notes.length > 0 && (
-        <div className="notice">
-          <Info className="icon" aria-hidden />
-          <ul>
-            {report.data.notes.map((note) => (
-              <li key={note}>{note}</li>
-            ))}
-          </ul>
-        </div>
-      )}
+      <Summary report={report} />
+      <Distributions columns={report.columns} />
+      {report.correlation && report.correlation.columns.length > 1 && <Correlation correlation={report.correlation} />}
+      <Notes notes={report.notes} />
     </div>
   );
 }

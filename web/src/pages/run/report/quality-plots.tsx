@@ -1,6 +1,6 @@
 import { useState, type ReactNode } from "react";
-import { measured, share } from "../../format.ts";
-import type { ReportColumn } from "./report.tsx";
+import { measured, share } from "../../../format.ts";
+import type { ReportColumn } from "./quality.tsx";
 
 const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
 const DAY_AND_TIME = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
