@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { call } from "pulsetrain";
 import { ArrowDown, ArrowUp, X } from "lucide-react";
-import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useState, type KeyboardEvent, type ReactNode } from "react";
 import { useNow } from "../../app/clock.ts";
 import { queries } from "../../app/queries.ts";
 import type { Waiting } from "../../app/queue.ts";
@@ -16,21 +16,12 @@ type Move = { before: string } | { after: string } | { priority: number };
 
 /** Those who wait, in order; each can be moved, given another priority, and taken out. */
 export function WaitingList({ waiting, fetched }: { waiting: Waiting[]; fetched: number }): ReactNode {
-  const kept = useRef<HTMLElement | null>(null);
   const move = useMutation({
     // One after the other: who presses a key again before the answer is there means it.
     scope: { id: "queue" },
     mutationFn: ({ run, to }: { run: string; to: Move }) => call(server, "POST", `/api/runs/${encodeURIComponent(run)}/queue`, { body: to }),
-    onMutate: () => {
-      kept.current = document.activeElement as HTMLElement | null;
-    },
     onSettled: () => void queries.invalidateQueries({ queryKey: ["queue"] }),
   });
-  const order = waiting.map(({ run }) => run).join();
-  // What is moved in the page loses the focus, and a key pressed twice would go nowhere.
-  useEffect(() => {
-    if (kept.current?.isConnected && document.activeElement === document.body) kept.current.focus();
-  }, [order]);
   return (
     <section className="panel fresh" aria-label="Waiting" data-testid="waiting">
       <header>
@@ -101,10 +92,10 @@ function Row({ waiting, before, after, fetched, onMove }: RowProps): ReactNode {
       </span>
       <Priority key={priority} name={name} value={priority} onValue={(value) => onMove({ priority: value })} />
       <span className="row moves">
-        <button className="button quiet small icon-only" disabled={before === null} onClick={up} aria-label={`Move ${name} up`} title="Up (Alt ↑)">
+        <button className="button quiet small icon-only" aria-disabled={before === null} onClick={up} aria-label={`Move ${name} up`} title="Up (Alt ↑)">
           <ArrowUp className="icon" />
         </button>
-        <button className="button quiet small icon-only" disabled={after === null} onClick={down} aria-label={`Move ${name} down`} title="Down (Alt ↓)">
+        <button className="button quiet small icon-only" aria-disabled={after === null} onClick={down} aria-label={`Move ${name} down`} title="Down (Alt ↓)">
           <ArrowDown className="icon" />
         </button>
         <Cancel run={run} name={name} />
