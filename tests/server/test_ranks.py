@@ -98,7 +98,8 @@ def test_every_rank_logs_into_one_run(start_server: StartServer, tmp_path: Path)
     # What both do alike is said once.
     events = server.events(run["id"], lambda event: event["data"].get("state") == "succeeded")
     assert len([event for event in events if event["type"] == "run.stage"]) == 2
-    assert len([event for event in events if event["type"] == "run.progress"]) <= 3
+    # Three of each rank would be six; what comes at once may be told as one.
+    assert len([event for event in events if event["type"] == "run.progress"]) < 6
     assert run["progress"]["percent"] == 100
     for rank in (0, 1):
         assert lines_of(server, run, rank) == [f"step {step} of rank {rank}" for step in (1, 2, 3)]
