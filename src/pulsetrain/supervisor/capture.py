@@ -22,6 +22,7 @@ _READ = 64 * 1024
 _BAR_SECONDS = 1.0
 """How often a line that is overwritten again and again is read for metrics and progress."""
 _HOLD_SECONDS = 60.0
+_PROGRESS_HOLD_SECONDS = 2.0
 _HELD_ROWS = 10_000
 _MOST_WAITING = 1_000
 
@@ -82,6 +83,7 @@ class Capture:
         self._pace = Pace(clock)
         self._held: list[tuple[int | None, dict[str, float]]] = []
         self._held_since: float | None = None
+        self._moved_since: float | None = None
         self._waiting: deque[Parsed] = deque()
         """Metrics that belong to the step which the bar shows when it is drawn again."""
         self._waited = 0
@@ -184,7 +186,7 @@ class Capture:
         """The run is over: what was held back or unfinished comes now."""
         for stream in streams:
             self.finish(stream)
-        self._tell_progress()
+        self._tell_progress(over=True)
         self._place_waiting(len(self._waiting))
         if not self._sdk()[1]:
             self._release()
@@ -201,7 +203,7 @@ class Capture:
             self._writer.record("run.log", {"lines": [line]}, 1)
 
     def _told(self, parsed: Parsed) -> None:
-        if parsed.moved and not self._sdk()[2]:
+        if parsed.moved:
             self._progress(parsed)
         if parsed.metrics and parsed.later and self._bars:
             self._keep(self._bars.popleft(), parsed.metrics)
@@ -238,7 +240,18 @@ class Capture:
         with self._writing():
             self._writer.row(step, metrics)
 
+    def _script_may_tell(self, *, over: bool = False) -> bool:
+        """Whether the script tells its progress itself, or may be about to: one run must not have two."""
+        present, _, tells = self._sdk()
+        if tells or not present or over:
+            return tells
+        self._moved_since = self._moved_since or self._clock()
+        return self._clock() - self._moved_since <= _PROGRESS_HOLD_SECONDS
+
     def _progress(self, parsed: Parsed) -> None:
+        if self._script_may_tell():
+            self._untold = parsed
+            return
         data = self._pace.data(
             parsed.percent, parsed.epoch, parsed.epochs, parsed.step, parsed.steps, parsed.rate, parsed.unit, None
         )
@@ -250,13 +263,13 @@ class Capture:
             with self._writing():
                 self._writer.record("run.progress", data)
 
-    def _tell_progress(self) -> None:
+    def _tell_progress(self, *, over: bool = False) -> None:
+        if self._untold is None or self._script_may_tell(over=over):
+            return
         said, self._untold = self._untold, None
-        if said is not None and not self._sdk()[2]:
-            names = ("percent", "epoch", "epochs", "step", "steps", "rate", "unit")
-            with self._writing():
-                told = {name: getattr(said, name) for name in names}
-                self._writer.record("run.progress", {**told, "eta_seconds": None})
+        told = {name: getattr(said, name) for name in ("percent", "epoch", "epochs", "step", "steps", "rate", "unit")}
+        with self._writing():
+            self._writer.record("run.progress", {**told, "eta_seconds": None})
 
     @contextlib.contextmanager
     def _writing(self) -> Any:
