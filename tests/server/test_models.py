@@ -211,6 +211,40 @@ def test_a_deployment_tells_its_volume_and_latency(site: Site) -> None:
     assert (deployment["predictions"], deployment["errors"]) == (7, 1)
 
 
+def test_a_removal_in_the_middle_of_changes_leaves_no_process(site: Site) -> None:
+    one, two = site.train(factor=1), site.train(factor=2)
+
+    def serving() -> list[int]:
+        assert site.server.process is not None
+        children = psutil.Process(site.server.process.pid).children(recursive=True)
+        return [child.pid for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+    for _ in range(3):
+        site.call("POST", f"/api/models/{one}/deploy", {"name": "live"})
+        changes = [
+            threading.Thread(target=site.call, args=("POST", f"/api/models/{two}/deploy", {"name": "live"})),
+            threading.Thread(target=site.call, args=("DELETE", "/api/deployments/live")),
+            threading.Thread(target=site.call, args=("POST", f"/api/models/{one}/deploy", {"name": "live"})),
+        ]
+        for change in changes:
+            change.start()
+        for change in changes:
+            change.join()
+        if site.server.get("/api/deployments")["deployments"]:
+            site.call("DELETE", "/api/deployments/live")
+        eventually(lambda: not serving(), lambda: f"the end of {serving()}")
+
+
+def test_what_was_deleted_is_not_rolled_back_to(site: Site) -> None:
+    one, two = site.train(factor=1), site.train(factor=2)
+    for model in (one, two):
+        site.call("POST", f"/api/models/{model}/deploy", {"name": "live"})
+    assert site.call("DELETE", f"/api/models/{one}").status_code == 200
+    refused = site.call("POST", "/api/deployments/live/rollback")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "nothing_to_roll_back")
+    assert site.ask("/api/deployments/live", {"x": 1}).json()["prediction"] == 2
+
+
 def test_a_deployment_whose_process_is_killed_answers_again(site: Site) -> None:
     model = site.train()
     site.call("POST", f"/api/models/{model}/deploy", {"name": "live"})

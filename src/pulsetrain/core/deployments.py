@@ -18,6 +18,7 @@ from pulsetrain.model.errors import (
     BadRequest,
     DeploymentNotFound,
     ModelCannotPredict,
+    ModelNotFound,
     NothingToRollBack,
     PredictorFailed,
     PulsetrainError,
@@ -187,6 +188,9 @@ class Deployments:
             async with endpoint.changing:
                 return await self._switch(name, endpoint, model, loaded)
         async with before.changing:
+            if self._endpoints.get(name) is not before:
+                # It was removed while this waited; what is loaded now would serve nobody and never end.
+                raise DeploymentNotFound(f"{name} was removed meanwhile.", hint="Deploy the model again.")
             await self._say(name, before, state="loading", model=model)
             try:
                 loaded = await self._open(model)
@@ -198,9 +202,13 @@ class Deployments:
     async def roll_back(self, name: str) -> tuple[Deployment, Cursor]:
         """Serve the model before this one again. Raises DeploymentNotFound, NothingToRollBack, or as `deploy`."""
         endpoint = self._endpoint(name)
+        nothing = NothingToRollBack(f"{name} has served no other model that is still here.")
         if endpoint.wanted.previous is None:
-            raise NothingToRollBack(f"{name} has served no other model that is still here.")
-        return await self.deploy(endpoint.wanted.previous, name)
+            raise nothing
+        try:
+            return await self.deploy(endpoint.wanted.previous, name)
+        except ModelNotFound:
+            raise nothing from None
 
     async def remove(self, name: str) -> Cursor:
         """Serve nothing as `name` any more. Raises DeploymentNotFound."""
@@ -252,6 +260,8 @@ class Deployments:
         if predictor is not None and predictor.alive:
             return predictor, endpoint.wanted.model
         async with endpoint.changing:
+            if self._endpoints.get(name) is not endpoint:
+                raise DeploymentNotFound(f"Nothing is deployed as {name!r}.")
             if endpoint.predictor is None or not endpoint.predictor.alive:
                 endpoint.predictor = await self._open(self._models.get(endpoint.wanted.model))
                 endpoint.state, endpoint.message = "serving", None

@@ -32,10 +32,11 @@ def judge(sample: dict[str, float], before: Health) -> Health:
     """How well the machine is, given how well it was."""
     worst: Health = "healthy"
     for name, (warning, critical) in LIMITS.items():
-        for level, limit in (("warning", warning), ("critical", critical)):
-            held = _RANK[before] >= _RANK[level]  # type: ignore[index]
-            if sample[name] > (limit - RELIEF if held else limit) and _RANK[level] > _RANK[worst]:  # type: ignore[index]
-                worst = level  # type: ignore[assignment]
+        levels: tuple[tuple[Health, float], ...] = (("warning", warning), ("critical", critical))
+        for level, limit in levels:
+            held = _RANK[before] >= _RANK[level]
+            if sample[name] > (limit - RELIEF if held else limit) and _RANK[level] > _RANK[worst]:
+                worst = level
     return worst
 
 
@@ -70,18 +71,15 @@ class Host:
         self._health = judge(measured, self._health)
         return {**measured, "system_health": self._health}
 
-    @property
-    def health(self) -> Health:
-        """How well it was at the last sample."""
-        return self._health
-
     async def _sample_forever(self) -> None:
+        told = self._health
         while True:
-            before = self._health
             sample = await self.sample()
-            for listener in list(self._listeners):
-                with contextlib.suppress(Exception):  # a client that is gone ends its own conversation
-                    await listener(sample, before)
+            # Whoever asks in between may be the first to see a change; all others shall hear of it too. One that takes
+            # nothing, or is gone, holds up nobody: its own conversation ends it.
+            hearing = [asyncio.wait_for(listener(sample, told), SAMPLE_SECONDS) for listener in self._listeners]
+            await asyncio.gather(*hearing, return_exceptions=True)
+            told = sample["system_health"]
             await asyncio.sleep(SAMPLE_SECONDS)
 
 

@@ -27,7 +27,7 @@ Reply = Callable[[Message], Awaitable[Message | None]]
 
 _RECENT_RUNS = 500
 _MAX_MESSAGE = 64 * 1024
-RESTART, MALFORMED = 1012, 1007
+RESTART, BUSY, MALFORMED = 1012, 1013, 1007
 
 
 class Dialogue:
@@ -47,6 +47,10 @@ class Dialogue:
     async def hold(self, greeting: Iterable[Message]) -> None:
         """Talk until one side leaves. A client that comes back says `?seq=` and hears exactly what it missed."""
         await self._socket.accept()
+        hub = self._parts.hub
+        if hub.closing is not None or hub.full:
+            await self._socket.close(RESTART if hub.closing is not None else BUSY)
+            return
         position = await self._begin()
         for message in greeting:
             await self.say(message)
