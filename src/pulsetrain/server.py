@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -111,90 +112,101 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-@contextlib.asynccontextmanager
-async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[Services]:
-    """The parts of a server, started; on leaving, they end in the opposite order. Runs go on."""
+@dataclass(frozen=True)
+class _House:
+    """A server that has been put together and not started: what handlers need, and who works behind them."""
+
+    parts: Services
+    executor: LocalExecutor
+    scheduler: Scheduler
+    pasts: Pasts
+    watchdogs: Watchdogs
+
+
+async def _build(settings: Settings, url: Callable[[], str]) -> _House:
     clock = SystemClock()
     log = await SqliteLog.open(settings.data / "pulsetrain.db", durability=settings.durability)
-    described = await trainers.describe(settings.trainer_modules)
-    if not settings.may_run_commands:
-        described = trainers.without_commands(described)
-    known = Trainers(described)
+    known = await _trainers(settings)
+    machine = await machine_of(settings)
     run_folder = settings.data / "runs"
     executor = LocalExecutor(run_folder, url)
-    leases = Leases(log, clock, settings.lease_seconds, settings.lost_after_seconds)
     artifacts = Artifacts(run_folder, settings.artifact_limit)
-    dataset_folder = settings.data / "datasets"
-    datasets = Datasets(
-        dataset_folder,
-        log,
-        upload_limit=settings.upload_limit,
-        samples=settings.samples,
-        allowed=settings.data_paths,
-    )
-    uploads = Uploads(dataset_folder / ".uploads", datasets)
-    machine = await machine_of(settings)
-    preparation = Preparation(
-        run_folder, artifacts, dataset_path=datasets.path, trainer_modules=settings.trainer_modules
-    )
+    datasets = _datasets(settings, log)
+    modules = settings.trainer_modules
+    preparation = Preparation(run_folder, artifacts, dataset_path=datasets.path, trainer_modules=modules)
     manages_gpus = bool(machine.gpus) or settings.gpus is not None
     pasts = Pasts(log)
     scheduler = Scheduler(log, clock, executor, preparation, machine, pasts, manages_gpus=manages_gpus)
+    leases = Leases(log, clock, settings.lease_seconds, settings.lost_after_seconds)
     models = Models(settings.data / "models", log, artifacts, known, clock)
-    deployments = Deployments(settings.data / "deployments.json", models, log, clock, settings.trainer_modules)
-    hub = Hub(log)
     runs = Runs(log, known, machine=machine, chosen=datasets.chosen)
-    repeats = Repeats(log, runs)
-    watchdogs = Watchdogs(log, clock, runs, settings.data)
     parts = Services(
         settings=settings,
         clock=clock,
         log=log,
-        hub=hub,
+        hub=Hub(log),
         ingest=Ingest(log, seen=leases.seen, lease_seconds=settings.lease_seconds),
         leases=leases,
         runs=runs,
-        repeats=repeats,
+        repeats=Repeats(log, runs),
         line=scheduler.line,
         history=History(log),
         artifacts=artifacts,
         datasets=datasets,
         examples=Examples(datasets),
-        uploads=uploads,
+        uploads=Uploads(settings.data / "datasets" / ".uploads", datasets),
         models=models,
-        deployments=deployments,
+        deployments=Deployments(settings.data / "deployments.json", models, log, clock, modules),
         trainers=known,
         supervisor_pid=executor.pid,
         host=Host(settings.data),
         started=clock.monotonic(),
     )
+    return _House(parts, executor, scheduler, pasts, Watchdogs(log, clock, runs, settings.data))
+
+
+async def _trainers(settings: Settings) -> Trainers:
+    described = await trainers.describe(settings.trainer_modules)
+    return Trainers(described if settings.may_run_commands else trainers.without_commands(described))
+
+
+def _datasets(settings: Settings, log: SqliteLog) -> Datasets:
+    folder, limit = settings.data / "datasets", settings.upload_limit
+    return Datasets(folder, log, upload_limit=limit, samples=settings.samples, allowed=settings.data_paths)
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, url: Callable[[], str]) -> AsyncIterator[Services]:
+    """The parts of a server, started; on leaving, they end in the opposite order. Runs go on."""
+    house = await _build(settings, url)
+    parts, executor, scheduler = house.parts, house.executor, house.scheduler
 
     async def recover(run: str) -> None:
         if not await executor.recover(run) and executor.pid(run) is None:
             await scheduler.abandon(run)
 
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(log.close)
+        stack.push_async_callback(parts.log.close)
         stack.push_async_callback(executor.close)
-        await datasets.start()
-        uploads.tidy()
-        stack.push_async_callback(datasets.close)
-        await models.start()
-        stack.push_async_callback(models.close)
-        await deployments.start()
-        stack.push_async_callback(deployments.close)
-        await leases.start(recover)
-        stack.push_async_callback(leases.close)
-        await hub.warm()
-        await pasts.start()
-        stack.push_async_callback(pasts.close)
+        await parts.datasets.start()
+        parts.uploads.tidy()
+        stack.push_async_callback(parts.datasets.close)
+        await parts.models.start()
+        stack.push_async_callback(parts.models.close)
+        await parts.deployments.start()
+        stack.push_async_callback(parts.deployments.close)
+        await parts.leases.start(recover)
+        stack.push_async_callback(parts.leases.close)
+        await parts.hub.warm()
+        await house.pasts.start()
+        stack.push_async_callback(house.pasts.close)
         await scheduler.start()
         stack.push_async_callback(scheduler.close)
-        await watchdogs.start()
-        stack.push_async_callback(watchdogs.close)
-        await repeats.start()
-        stack.push_async_callback(repeats.close)
-        for run in await log.active_runs():
+        await house.watchdogs.start()
+        stack.push_async_callback(house.watchdogs.close)
+        await parts.repeats.start()
+        stack.push_async_callback(parts.repeats.close)
+        for run in await parts.log.active_runs():
             # After a reboot: to wait for the lapse of their leases would tell us nothing new.
             if run.state != "queued" and executor.is_gone(run.id):
                 await executor.recover(run.id)

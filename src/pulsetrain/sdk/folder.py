@@ -91,6 +91,12 @@ class SpoolFolder:
         except (OSError, msgspec.DecodeError):
             return None
 
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Take how one of the run's processes ended; one that failed speaks for all. Raises OSError."""
+        earlier = self.outcome()
+        if earlier is None or earlier.state == "succeeded":
+            self.write_outcome(outcome)
+
     def write_outcome(self, outcome: Outcome) -> None:
         _replace(self.outcome_file, msgspec.json.encode(outcome))
 

@@ -352,17 +352,10 @@ class Run:
             if self._writer is not None:
                 self._writer.close()
             if outcome is not None and self._folder is not None and os.getpid() == self._process:
-                self._write_outcome(outcome)
+                self._folder.add_outcome(msgspec.structs.replace(outcome, message=named(outcome.message, self._rank)))
             self._say_where()
         except Exception as problem:  # noqa: BLE001  # never into training
             self._lost(problem)
-
-    def _write_outcome(self, outcome: Outcome) -> None:
-        assert self._folder is not None
-        earlier = self._folder.outcome()
-        # Of the many processes of one run, one that failed speaks for all.
-        if earlier is None or earlier.state == "succeeded":
-            self._folder.write_outcome(msgspec.structs.replace(outcome, message=named(outcome.message, self._rank)))
 
     def _say_where(self) -> None:
         link = self._commands.link if self._hooks is not None else None
