@@ -44,6 +44,7 @@ with pulsetrain.init() as run:
             if "crash" in sys.argv and rank == 1 and step == 2:
                 raise ValueError("one of two is broken")
     dist.barrier()
+    dist.destroy_process_group()
 """
 )
 PRINTED = (
@@ -54,6 +55,7 @@ for step in range(1, 4):
     if "crash" in sys.argv and rank == 1 and step == 2:
         raise ValueError("one of two is broken")
 dist.barrier()
+dist.destroy_process_group()
 """
 )
 pytestmark = pytest.mark.timeout(300)
@@ -108,7 +110,7 @@ def test_every_rank_logs_into_one_run(start_server: StartServer, tmp_path: Path)
 def test_metrics_of_every_rank_are_read_from_its_output(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server()
     run = torchrun(server, tmp_path, PRINTED)
-    assert run["state"] == "succeeded"
+    assert run["state"] == "succeeded", (run["message"], run["last_error"], lines_of(server, run, None))
     assert columns(server, run) == {"loss": {1: 3.0, 2: 5.0, 3: 7.0}, "rank1/loss": {1: 1.5, 2: 2.5, 3: 3.5}}
     assert lines_of(server, run, 1) == ["step 1/3 loss: 1.5", "step 2/3 loss: 2.5", "step 3/3 loss: 3.5"]
     assert (run["progress"]["step"], run["progress"]["steps"]) == (3, 3)
